@@ -1,0 +1,6 @@
+"""Files to tensors and back: images, labels, and what a net makes of pixels before it reads them."""
+
+from convlens.data._dataset import DataSet as DataSet
+from convlens.data._dataset import Example as Example
+from convlens.data._dataset import Part as Part
+from convlens.data._preprocessing import Preprocessing as Preprocessing
