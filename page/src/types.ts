@@ -1,0 +1,126 @@
+// What travels on the wire and what the page keeps of it. ARCHITECTURE.md says what each field means.
+
+/** A tensor as it came: raw numbers in row-major order. */
+export interface Tensor {
+  readonly dtype: "float32" | "uint8" | "int64";
+  readonly shape: readonly number[];
+  readonly data: Float32Array | Uint8Array | BigInt64Array;
+}
+
+export type Tensors = ReadonlyMap<string, Tensor>;
+
+export interface WeightedSum {
+  readonly kind: "weighted_sum";
+  readonly input: string;
+  readonly weight: string | null;
+  readonly bias: string | null;
+  readonly groups: number;
+  readonly kernel: readonly number[];
+  readonly stride: readonly number[];
+  readonly padding: readonly number[];
+  readonly dilation: readonly number[];
+  readonly divisor: "window" | "inside" | number | null;
+}
+
+export interface Maximum {
+  readonly kind: "maximum";
+  readonly input: string;
+  readonly kernel: readonly number[];
+  readonly stride: readonly number[];
+  readonly padding: readonly number[];
+  readonly dilation: readonly number[];
+}
+
+export interface Pointwise {
+  readonly kind: "pointwise";
+  readonly function: "relu" | "tanh" | "sigmoid" | "add" | "multiply";
+  readonly inputs: readonly string[];
+  readonly scales: readonly number[] | null;
+  readonly constant: number | null;
+}
+
+export interface Normalisation {
+  readonly kind: "normalisation";
+  readonly function: "softmax" | "log_softmax";
+  readonly input: string;
+  readonly axis: number;
+}
+
+export interface Rearrangement {
+  readonly kind: "rearrangement";
+  readonly how: "reshape" | "concatenate" | "permute" | "slice";
+  readonly inputs: readonly string[];
+  readonly axis: number | null;
+  readonly axes: readonly number[] | null;
+  readonly starts: readonly number[] | null;
+  readonly steps: readonly number[] | null;
+}
+
+export type Form = WeightedSum | Maximum | Pointwise | Normalisation | Rearrangement;
+
+/** One operator call of a forward pass. */
+export interface Call {
+  readonly name: string;
+  readonly module: string;
+  readonly operator: string;
+  readonly output: string;
+  readonly form: Form | null;
+  readonly reason: string | null;
+}
+
+export interface Preprocessing {
+  readonly channels: number;
+  readonly size: readonly [number, number];
+  readonly padding: number;
+  readonly mean: readonly number[];
+  readonly deviation: readonly number[];
+}
+
+/** What the server says of each net that it holds. */
+export interface NetSummary {
+  readonly id: string;
+  readonly title: string;
+  readonly classes: readonly string[];
+  readonly input_shape: readonly [number, number, number];
+  readonly samples: number;
+  readonly preprocessing: Preprocessing;
+  readonly card: Readonly<Record<string, unknown>>;
+}
+
+export interface RunSummary {
+  readonly id: string;
+  readonly title: string;
+  readonly net: string;
+}
+
+/** A net's calls and weights; `version` counts how often its weights changed. */
+export interface Net {
+  readonly id: string;
+  readonly version: number;
+  readonly calls: readonly Call[];
+  readonly weights: Tensors;
+}
+
+/** Every activation of one forward pass, and the image that it began with. */
+export interface Trace {
+  readonly net: string;
+  readonly version: number;
+  readonly sequence: number;
+  readonly milliseconds: number;
+  readonly label: number | null;
+  readonly activations: Tensors;
+  readonly image: Tensor;
+}
+
+/** A line of a run's events.jsonl. */
+export interface RunEvent {
+  readonly event: "start" | "step" | "evaluation" | "checkpoint" | "resume" | "interrupted" | "end";
+  readonly step?: number;
+  readonly [field: string]: unknown;
+}
+
+/** One unit: a layer's name and an index into its map: channel, row, column; or one feature. The item of the batch is left out. */
+export interface Unit {
+  readonly layer: string;
+  readonly index: readonly number[];
+}
