@@ -55,7 +55,7 @@ class NetCard:
 
 @dataclass(frozen=True)
 class TrainedNet:
-    """A net with its card.
+    """A net with its card, which is also `net.card`, so that a trace of the bare net finds it.
 
     Attributes:
         net: in evaluation mode.
@@ -64,6 +64,9 @@ class TrainedNet:
 
     net: nn.Module
     card: NetCard
+
+    def __post_init__(self) -> None:
+        self.net.card = self.card  # a plain attribute: it is not part of the state dict
 
 
 def save_net(path: Path, net: nn.Module, card: NetCard) -> None:

@@ -1,1 +1,37 @@
-"""The command line: a file a command."""
+"""The command line: a file a command, imported when it runs."""
+
+import sys
+from typing import NoReturn
+
+from cyclopts import App
+
+from convlens.errors import ConvlensError
+
+app = App(
+    name="convlens",
+    help="Train ConvNets, and see through any of them.",
+    help_epilogue="`convlens COMMAND --help` says more. Start with `convlens demo`.",
+    version_flags=["--version"],
+)
+
+# cyclopts imports a command's file when the command is called, so that --help needs no torch.
+for _name, _help in {
+    "demo": "Train on built-in digits, live in the page; then draw digits for the net.",
+    "train": "Train a net on a data set and write a run folder.",
+    "predict": "Classify image files.",
+    "trace": "Record every number of one forward pass in a file.",
+    "explain": "Show the arithmetic behind one number of a net.",
+    "open": "Open a net, a run folder or a trace in the page.",
+}.items():
+    app.command(f"convlens.cli._{_name}:{_name}_command", name=_name, help=_help)
+
+
+def main() -> NoReturn:
+    """Run the command that the arguments name; a ConvlensError ends it with its message and exit status 1."""
+    try:
+        sys.exit(app(result_action="return_int_as_exit_code_else_zero"))
+    except ConvlensError as error:
+        print(f"convlens: {error}", file=sys.stderr)  # noqa: T201  # a command line answers on stderr
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
