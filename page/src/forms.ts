@@ -1,0 +1,328 @@
+// Which input numbers an output number reads, and with which weights. ARCHITECTURE.md, "Forms", says what each form means;
+// Python evaluates the same descriptions, and tests/golden holds the two together.
+
+import { count, indexAt, placeOf } from "./indexing.ts";
+import type { Call, Maximum, Pointwise, Rearrangement, Tensors, WeightedSum } from "./types.ts";
+
+/** One number that a unit reads: its tensor, its whole index (item of the batch first), and its weight where it has one. */
+export interface Read {
+  readonly key: string;
+  readonly index: number[];
+  readonly weight: number | null;
+}
+
+export type ShapeOf = (key: string) => readonly number[];
+
+/** The sliding window of a weighted sum or a maximum; one number an axis. */
+export type Window = Pick<Maximum, "kernel" | "stride" | "padding" | "dilation">;
+
+/** Visit the taps of the window at `position` that lie inside an input of `size`: number of the tap, place in its map. */
+export function eachTap(
+  window: Window,
+  position: readonly number[],
+  size: readonly number[],
+  visit: (tap: number, place: number) => void,
+): void {
+  const { kernel, stride, padding, dilation } = window;
+  const walk = (axis: number, tap: number, place: number): void => {
+    if (axis === kernel.length) {
+      visit(tap, place);
+      return;
+    }
+    const start = position[axis] * stride[axis] - padding[axis];
+    for (let k = 0; k < kernel[axis]; k++) {
+      const at = start + k * dilation[axis];
+      if (at >= 0 && at < size[axis]) walk(axis + 1, tap * kernel[axis] + k, place * size[axis] + at);
+    }
+  };
+  walk(0, 0, 0);
+}
+
+/** The input channels that output channel `channel` reads: the first, and how many. */
+export function channelsRead(
+  form: WeightedSum | Maximum,
+  channel: number,
+  channels: { readonly input: number; readonly output: number },
+): { first: number; count: number } {
+  if (form.kind === "maximum" || form.weight === null) return { first: channel, count: 1 };
+  const perGroup = channels.input / form.groups;
+  const group = Math.floor(channel / (channels.output / form.groups));
+  return { first: group * perGroup, count: perGroup };
+}
+
+/** What each tap of an average counts for, where `inside` taps of the window lie inside the input. */
+export function averageWeight(form: WeightedSum, inside: number): number {
+  if (typeof form.divisor === "number") return 1 / form.divisor;
+  return 1 / (form.divisor === "inside" ? inside : count(form.kernel));
+}
+
+/** The index into input number `input` of a pointwise form, broadcast as NumPy does. */
+export function broadcastIndex(index: readonly number[], shape: readonly number[]): number[] {
+  const skipped = index.length - shape.length;
+  return shape.map((length, axis) => (length === 1 ? 0 : index[axis + skipped]));
+}
+
+/** The one number that a unit of a rearrangement is. */
+export function movedFrom(
+  form: Rearrangement,
+  index: readonly number[],
+  shapes: { readonly output: readonly number[]; readonly of: ShapeOf },
+): { key: string; index: number[] } {
+  const key = form.inputs[0];
+  const axis = form.axis ?? 0;
+  switch (form.how) {
+    case "reshape":
+      return { key, index: indexAt(placeOf(index, shapes.output), shapes.of(key)) };
+    case "permute": {
+      const from = new Array<number>(index.length);
+      form.axes?.forEach((source, target) => {
+        from[source] = index[target];
+      });
+      return { key, index: from };
+    }
+    case "slice":
+      return { key, index: index.map((at, d) => (form.starts?.[d] ?? 0) + at * (form.steps?.[d] ?? 1)) };
+    case "concatenate": {
+      let at = index[axis];
+      for (const input of form.inputs) {
+        const length = shapes.of(input)[axis];
+        if (at < length) return { key: input, index: index.map((i, d) => (d === axis ? at : i)) };
+        at -= length;
+      }
+      throw new RangeError(`The inputs end before the output does. Received index=${index}, axis=${axis}.`);
+    }
+  }
+}
+
+function readsOfWindow(
+  form: WeightedSum | Maximum,
+  index: readonly number[],
+  shapes: { readonly output: readonly number[]; readonly of: ShapeOf },
+  weights: Tensors,
+): Read[] {
+  const shape = shapes.of(form.input);
+  const [item, channel, ...position] = index;
+  const size = shape.slice(2);
+  const taps: { tap: number; place: number }[] = [];
+  eachTap(form, position, size, (tap, place) => taps.push({ tap, place }));
+  const from = channelsRead(form, channel, { input: shape[1], output: shapes.output[1] });
+  const weightOf = weigher(form, weights, { channel, channels: from.count, inside: taps.length });
+  const found: Read[] = [];
+  for (let c = 0; c < from.count; c++) {
+    for (const { tap, place } of taps) {
+      const at = [item, from.first + c, ...indexAt(place, size)];
+      found.push({ key: form.input, index: at, weight: weightOf(c, tap) });
+    }
+  }
+  return found;
+}
+
+/** The weight of tap `tap` of the kernel for the `c`-th channel read. */
+function weigher(
+  form: WeightedSum | Maximum,
+  weights: Tensors,
+  window: { readonly channel: number; readonly channels: number; readonly inside: number },
+): (c: number, tap: number) => number | null {
+  if (form.kind === "maximum") return () => null;
+  if (form.weight === null) {
+    const weight = averageWeight(form, window.inside);
+    return () => weight;
+  }
+  const data = numbers(weights, form.weight);
+  const taps = count(form.kernel);
+  return (c, tap) => data[(window.channel * window.channels + c) * taps + tap];
+}
+
+/** The numbers of a tensor that a form names. */
+export function numbers(tensors: Tensors, key: string): Float32Array | Uint8Array {
+  const tensor = tensors.get(key);
+  if (!tensor) throw new RangeError(`A form names a tensor that did not come. Received key=${key}.`);
+  if (tensor.data instanceof BigInt64Array) {
+    throw new TypeError(`A form reads float32 or uint8. Received key=${key}, dtype=${tensor.dtype}.`);
+  }
+  return tensor.data;
+}
+
+/**
+ * The numbers that one unit of a call reads directly.
+ *
+ * @param index into the call's output: item of the batch, channel, position.
+ * @param shapes the shape of every activation.
+ * @returns in the order of the sum: channel by channel, row-major; empty where the call has no form.
+ */
+export function reads(call: Call, index: readonly number[], shapes: ShapeOf, weights: Tensors): Read[] {
+  const { form } = call;
+  if (form === null) return [];
+  const both = { output: shapes(call.output), of: shapes };
+  switch (form.kind) {
+    case "weighted_sum":
+    case "maximum":
+      return readsOfWindow(form, index, both, weights);
+    case "pointwise":
+      return form.inputs.map((key, i) => ({
+        key,
+        index: broadcastIndex(index, shapes(key)),
+        weight: form.scales?.[i] ?? null,
+      }));
+    case "normalisation": {
+      const length = shapes(form.input)[form.axis];
+      const along = (at: number) => index.map((i, axis) => (axis === form.axis ? at : i));
+      return Array.from({ length }, (_, at) => ({ key: form.input, index: along(at), weight: null }));
+    }
+    case "rearrangement":
+      return [{ ...movedFrom(form, index, both), weight: null }];
+  }
+}
+
+/** For each tensor, a 1 at every place that is read. */
+type Marks = Map<string, Uint8Array>;
+
+function marksOf(marks: Marks, key: string, shapes: ShapeOf): Uint8Array {
+  let found = marks.get(key);
+  if (!found) {
+    found = new Uint8Array(count(shapes(key)));
+    marks.set(key, found);
+  }
+  return found;
+}
+
+/**
+ * Mark what a sliding window reads. All marked channels of a group read the same maps at the same places, so each
+ * position of the window is walked once for the group, not once for each channel.
+ */
+function markWindow(
+  form: WeightedSum | Maximum,
+  output: Uint8Array,
+  shapes: OutputShapes,
+  marks: Marks,
+): void {
+  const shape = shapes.of(form.input);
+  const input = marksOf(marks, form.input, shapes.of);
+  const size = shape.slice(2);
+  const area = count(size);
+  const outputSize = shapes.output.slice(2);
+  const outputArea = count(outputSize);
+  const channels = { input: shape[1], output: shapes.output[1] };
+  for (let item = 0; item < shapes.output[0]; item++) {
+    const groups = new Map<number, { positions: Set<number>; count: number }>();
+    for (let channel = 0; channel < channels.output; channel++) {
+      const from = channelsRead(form, channel, channels);
+      const group = groups.get(from.first) ?? { positions: new Set<number>(), count: from.count };
+      const start = (item * channels.output + channel) * outputArea;
+      for (let at = 0; at < outputArea; at++) if (output[start + at]) group.positions.add(at);
+      if (group.positions.size) groups.set(from.first, group);
+    }
+    for (const [first, group] of groups) {
+      const map = new Uint8Array(area); // apart from `input`, where another reader may have marked single units
+      for (const at of group.positions) {
+        eachTap(form, indexAt(at, outputSize), size, (_, place) => {
+          map[place] = 1;
+        });
+      }
+      for (let c = first; c < first + group.count; c++) {
+        orInto(input, map, (item * channels.input + c) * area);
+      }
+    }
+  }
+}
+
+function orInto(target: Uint8Array, source: Uint8Array, start: number): void {
+  for (let at = 0; at < source.length; at++) if (source[at]) target[start + at] = 1;
+}
+
+type OutputShapes = { readonly output: readonly number[]; readonly of: ShapeOf };
+
+/** Mark what a call reads that takes few numbers for each unit. */
+function markEach(call: Call, output: Uint8Array, shapes: ShapeOf, marks: Marks): void {
+  const shape = shapes(call.output);
+  for (let place = 0; place < output.length; place++) {
+    if (!output[place]) continue;
+    for (const { key, index } of reads(call, indexAt(place, shape), shapes, new Map())) {
+      marksOf(marks, key, shapes)[placeOf(index, shapes(key))] = 1;
+    }
+  }
+}
+
+function sameShape(form: Pointwise, output: readonly number[], shapes: ShapeOf): boolean {
+  return form.inputs.every((key) => shapes(key).join() === output.join());
+}
+
+function markReads(call: Call, output: Uint8Array, shapes: ShapeOf, marks: Marks): void {
+  const { form } = call;
+  if (form === null) return;
+  const shape = shapes(call.output);
+  if (form.kind === "weighted_sum" || form.kind === "maximum") {
+    markWindow(form, output, { output: shape, of: shapes }, marks);
+  } else if (form.kind === "pointwise" && sameShape(form, shape, shapes)) {
+    for (const key of form.inputs) orInto(marksOf(marks, key, shapes), output, 0);
+  } else {
+    markEach(call, output, shapes, marks);
+  }
+}
+
+/**
+ * Everything that one unit reads, back through all layers to the input.
+ *
+ * @param calls the net's calls in the order in which they ran.
+ * @param unit the unit's tensor and whole index (item of the batch first).
+ * @returns for each tensor read, the places of its units that are read, ascending; the unit's own tensor holds the unit.
+ *   A call without a form ends the way back there.
+ */
+export function readsBack(
+  calls: readonly Call[],
+  unit: { readonly key: string; readonly index: readonly number[] },
+  shapes: ShapeOf,
+): Map<string, Uint32Array> {
+  const marks: Marks = new Map();
+  marksOf(marks, unit.key, shapes)[placeOf(unit.index, shapes(unit.key))] = 1;
+  for (let c = calls.length - 1; c >= 0; c--) {
+    const output = marks.get(calls[c].output);
+    if (output) markReads(calls[c], output, shapes, marks);
+  }
+  return new Map([...marks].map(([key, found]) => [key, placesMarked(found)]));
+}
+
+function placesMarked(marks: Uint8Array): Uint32Array {
+  let size = 0;
+  for (let place = 0; place < marks.length; place++) size += marks[place];
+  const places = new Uint32Array(size);
+  let next = 0;
+  for (let place = 0; place < marks.length; place++) if (marks[place]) places[next++] = place;
+  return places;
+}
+
+/** Rows and columns of an image, first and last inclusive. */
+export interface Rectangle {
+  readonly rows: readonly [number, number];
+  readonly columns: readonly [number, number];
+}
+
+/** The smallest rectangle that holds all `places` of a tensor (..., row, column); null where there is none. */
+export function rectangle(places: Uint32Array, shape: readonly number[]): Rectangle | null {
+  if (places.length === 0 || shape.length < 2) return null;
+  const columns = shape[shape.length - 1];
+  const rows = shape[shape.length - 2];
+  let [top, bottom, left, right] = [rows, -1, columns, -1];
+  for (const place of places) {
+    const column = place % columns;
+    const row = Math.floor(place / columns) % rows;
+    top = Math.min(top, row);
+    bottom = Math.max(bottom, row);
+    left = Math.min(left, column);
+    right = Math.max(right, column);
+  }
+  return { rows: [top, bottom], columns: [left, right] };
+}
+
+/** The pixels of the net's input that one unit reads, framed; null where it reads none or the way back is unknown. */
+export function receptiveField(
+  calls: readonly Call[],
+  unit: { readonly key: string; readonly index: readonly number[] },
+  shapes: ShapeOf,
+): Rectangle | null {
+  const places = readsBack(calls, unit, shapes).get(INPUT);
+  return places ? rectangle(places, shapes(INPUT)) : null;
+}
+
+/** The key of the net's input. */
+export const INPUT = "activation/input";
