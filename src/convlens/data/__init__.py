@@ -3,4 +3,5 @@
 from convlens.data._dataset import DataSet as DataSet
 from convlens.data._dataset import Example as Example
 from convlens.data._dataset import Part as Part
+from convlens.data._load import load as load
 from convlens.data._preprocessing import Preprocessing as Preprocessing

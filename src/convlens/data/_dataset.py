@@ -39,7 +39,7 @@ class Part(Sequence[Example]):
     def __len__(self) -> int:
         return len(self.images)
 
-    def __getitem__(self, index: int) -> Example:  # ty: ignore[invalid-method-override]  # no slices: use images and labels
+    def __getitem__(self, index: int) -> Example:  # ty: ignore[incompatible-method-override]  # no slices: use images and labels
         return Example(self.images[index], int(self.labels[index]), self.names[index])
 
 
