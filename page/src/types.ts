@@ -14,6 +14,7 @@ export interface WeightedSum {
   readonly input: string;
   readonly weight: string | null;
   readonly bias: string | null;
+  readonly shift: string | null;
   readonly groups: number;
   readonly kernel: readonly number[];
   readonly stride: readonly number[];

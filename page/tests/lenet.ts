@@ -13,6 +13,7 @@ function sum(name: string, input: string, side: number | null): Call {
     input: `activation/${input}`,
     weight: `weight/${name}.weight`,
     bias: `weight/${name}.bias`,
+    shift: null,
     groups: 1,
     kernel: axes(side ?? 0),
     stride: axes(1),
