@@ -1,0 +1,21 @@
+"""What all tests share. It must not import convlens at its top: the hook below sees only what is imported after it."""
+
+import os
+from pathlib import Path
+
+import pytest
+from jaxtyping import install_import_hook
+
+# Every annotated shape and type of the package is checked while the tests run.
+install_import_hook("convlens", "beartype.beartype")
+
+
+@pytest.fixture(scope="session")
+def mnist_folder() -> Path:
+    """A folder with the four IDX files of MNIST; the test is skipped where there is none."""
+    data = os.environ.get("CONVLENS_DATA")
+    folders = [Path(data) / "mnist", Path(data)] if data else []
+    for folder in folders:
+        if any(folder.glob("train-images*idx3-ubyte*")):
+            return folder
+    pytest.skip("real MNIST is not at hand: set CONVLENS_DATA to a folder that holds it")
