@@ -1,0 +1,252 @@
+"""Record every operator call of one forward pass, whatever the model's Python does.
+
+torch calls `__torch_dispatch__` for each aten operator. Hooks that are removed afterwards say which module is running.
+Tensors are known by where they lie in memory (address, shape, stride), so that detached and aliased copies are
+recognised; nothing recorded is freed before the pass ends, so that no address is used twice.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from convlens.tracing._forms import Call, Form, Rearrangement, rename, sources, weight_keys
+from convlens.tracing._operators import OPERATORS, NoFormError
+
+_Place = tuple[int, tuple[int, ...], tuple[int, ...], torch.dtype]
+
+
+def _place(tensor: Tensor) -> _Place:
+    return (tensor.data_ptr(), tuple(tensor.shape), tuple(tensor.stride()), tensor.dtype)
+
+
+def _storage(tensor: Tensor) -> int:
+    return tensor.untyped_storage().data_ptr()
+
+
+@dataclass
+class _RecordedCall:
+    operator: Any
+    output: str  # a temporary key, "#3": names are known when the pass is over
+    form: Form | None
+    reason: str | None
+    module: str
+    visit: int  # counts entries into modules, so that two visits to one module can be told apart
+    is_leaf: bool
+
+
+class Recording(TorchDispatchMode):
+    """The calls and tensors of one pass."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: list[_RecordedCall] = []
+        self.tensors: dict[str, Tensor] = {}
+        self._keys: dict[_Place, str] = {}
+        self._kept: list[Tensor] = []
+        self._modules: list[tuple[str, int, bool]] = [("", 0, False)]
+        self._visits = 0
+
+    # What the table of operators asks (its `Reader`).
+
+    def activation(self, tensor: Tensor) -> str:
+        key = self.number(tensor)
+        if key.startswith("weight/"):
+            raise NoFormError("It reads only weights where a form reads an activation.")
+        return key
+
+    def number(self, tensor: Tensor) -> str:
+        key = self._keys.get(_place(tensor))
+        if key is None:
+            raise NoFormError("It reads a tensor that did not come from the net's input or weights by a recorded call.")
+        return key
+
+    def weight(self, tensor: Tensor, role: str) -> str:
+        key = self._keys.get(_place(tensor))
+        if key is not None and not key.startswith("weight/"):
+            raise NoFormError("Its weights are computed from the input.")
+        if key is None:
+            key = _distinct(f"weight/{self._modules[-1][0] or 'net'}.{role}", set(self.tensors))
+            self.know(tensor, key)
+        return key
+
+    # What happens during the pass.
+
+    def know(self, tensor: Tensor, key: str) -> None:
+        """Remember a tensor under a key."""
+        self._keys[_place(tensor)] = key
+        self._kept.append(tensor)
+        self.tensors[key] = tensor
+
+    def enter(self, module: str, *, is_leaf: bool) -> None:
+        """Say that a module begins."""
+        self._visits += 1
+        self._modules.append((module, self._visits, is_leaf))
+
+    def leave(self) -> None:
+        """Say that the innermost module has ended."""
+        self._modules.pop()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        known = [
+            key
+            for leaf in tree_leaves((args, kwargs))
+            if isinstance(leaf, Tensor) and (key := self._keys.get(_place(leaf))) is not None
+        ]
+        depends = any(not key.startswith("weight/") for key in known)
+        form, reason = None, None
+        if func._schema.is_mutable:
+            # The form is built while the keys of the old values are known.
+            form, reason = self._describe(func, args, kwargs, args[0]) if depends else (None, None)
+            self._save_before_change(func, args, kwargs)
+        result = func(*args, **kwargs)
+        outputs = [leaf for leaf in tree_leaves(result) if isinstance(leaf, Tensor)]
+        self._kept.extend(outputs)
+        if not depends or not outputs or (not func._schema.is_mutable and _place(outputs[0]) in self._keys):
+            return result
+        output = outputs[0]
+        if not func._schema.is_mutable:
+            form, reason = self._describe(func, args, kwargs, output)
+        module, visit, is_leaf = self._modules[-1]
+        key = f"#{len(self.calls)}"
+        self.calls.append(_RecordedCall(func, key, form, reason, module, visit, is_leaf))
+        self.know(output, key)
+        return result
+
+    def _describe(self, func: Any, args: Any, kwargs: Any, output: Tensor) -> tuple[Form | None, str | None]:
+        entry = OPERATORS.get(func)
+        if entry is None:
+            return None, f"The operator {func} has no form yet."
+        named = {
+            argument.name: kwargs.get(argument.name, args[place] if place < len(args) else argument.default_value)
+            for place, argument in enumerate(func._schema.arguments)
+        }
+        try:
+            return entry(self, named, output), None
+        except NoFormError as reason:
+            return None, str(reason)
+
+    def _save_before_change(self, func: Any, args: Any, kwargs: Any) -> None:
+        """Copy recorded values that an in-place call is about to overwrite, and forget where they lay."""
+        changed = {
+            _storage(args[place])
+            for place, argument in enumerate(func._schema.arguments)
+            if place < len(args)
+            and argument.alias_info is not None
+            and argument.alias_info.is_write
+            and isinstance(args[place], Tensor)
+        }
+        for key, tensor in self.tensors.items():
+            if _storage(tensor) in changed:
+                self._keys = {place: name for place, name in self._keys.items() if name != key}
+                self.tensors[key] = tensor.clone()
+
+
+@contextmanager
+def _watched(net: nn.Module, recording: Recording) -> Iterator[None]:
+    """Tell the recording which module runs, put the net into evaluation mode, and leave it as it was."""
+    training = [module for module in net.modules() if module.training]
+    handles = []
+    for path, module in net.named_modules():
+        is_leaf = not any(module.children())
+
+        def enter(_module: Any, _arguments: Any, path: str = path, is_leaf: bool = is_leaf) -> None:
+            recording.enter(path, is_leaf=is_leaf)
+
+        handles.append(module.register_forward_pre_hook(enter))
+        handles.append(module.register_forward_hook(lambda *_: recording.leave(), always_call=True))
+    try:
+        for module in training:
+            module.training = False
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+        for module in training:
+            module.training = True
+
+
+def record(net: nn.Module, image: Tensor, *, probabilities: bool) -> tuple[list[Call], dict[str, Tensor]]:
+    """Run a net on a batch and describe every call.
+
+    Args:
+        net: any module of one input.
+        image: what it reads, item of the batch first.
+        probabilities: whether a softmax over the scores is recorded after the net.
+
+    Returns:
+        The calls in order, and the tensors of all keys.
+    """
+    recording = Recording()
+    for name, tensor in [*net.named_parameters(), *net.named_buffers()]:
+        recording.know(tensor.detach(), f"weight/{name}")
+    image = image.clone()  # the caller may change it afterwards
+    recording.know(image, "activation/input")
+    with torch.no_grad(), _watched(net, recording), recording:
+        scores = net(image)
+        if probabilities:
+            recording.enter("probabilities", is_leaf=True)
+            torch.softmax(scores, 1)
+    return _named(recording)
+
+
+def _named(recording: Recording) -> tuple[list[Call], dict[str, Tensor]]:
+    """Name every call after its module, and give its output the key of that name."""
+    keys = {}
+    names: set[str] = {"input"}
+    main = _main_calls(recording.calls)
+    for position, call in enumerate(recording.calls):
+        path = [call.module, "" if position in main and call.module else _operator_name(call.operator)]
+        name = _distinct(".".join(filter(None, path)), names)
+        names.add(name)
+        keys[call.output] = f"activation/{name}"
+    calls = [
+        Call(
+            name=keys[call.output].removeprefix("activation/"),
+            module=call.module,
+            operator=str(call.operator),
+            output=keys[call.output],
+            form=call.form and rename(call.form, lambda key: keys.get(key, key)),
+            reason=call.reason,
+        )
+        for call in recording.calls
+    ]
+    read = {key for call in calls if call.form for key in [*sources(call.form), *weight_keys(call.form)]}
+    tensors = {}
+    for key, tensor in recording.tensors.items():
+        if not key.startswith("weight/"):
+            tensors[keys.get(key, key)] = tensor.detach()
+        elif key in read:
+            tensors[key] = tensor.clone()  # a trace is a record, and the net may go on training
+    return calls, tensors
+
+
+def _main_calls(calls: list[_RecordedCall]) -> set[int]:
+    """Find the call that bears its module's name: of a visit to a leaf the last that computes, else the last."""
+    main: dict[int, int] = {}
+    for position, call in enumerate(calls):
+        computes = not isinstance(call.form, Rearrangement)
+        if call.is_leaf and (
+            computes or call.visit not in main or isinstance(calls[main[call.visit]].form, Rearrangement)
+        ):
+            main[call.visit] = position
+    return set(main.values())
+
+
+def _operator_name(operator: Any) -> str:
+    return operator.__name__.split(".")[0].strip("_")
+
+
+def _distinct(name: str, names: set[str]) -> str:
+    """Append _2, _3 ... to a name that is taken."""
+    candidate, count = name, 1
+    while candidate in names:
+        count += 1
+        candidate = f"{name}_{count}"
+    return candidate

@@ -1,0 +1,141 @@
+"""The forms: what an operator reads for any number that it makes, as plain data.
+
+A form names tensors by key ("activation/conv1", "weight/conv1.bias"). Indices are into whole tensors, item of the batch
+first. Explanations, receptive fields, files and the page read forms and nothing else. ARCHITECTURE.md has the table.
+"""
+
+from collections.abc import Callable
+from typing import Literal
+
+import msgspec
+
+Numbers = tuple[int, ...]
+
+
+class WeightedSum(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="weighted_sum"):
+    """A sum over a window: convolution, linear, average pooling, batch normalisation in evaluation.
+
+    out[n, o, p] = bias[o] + shift[o] + sum over c, k: in[n, c, p * stride - padding + k * dilation] * weight[o, c, k],
+    c running over the channels of the group of o and k over the taps inside the input. (torch calls this a convolution;
+    the kernel is not flipped: it is a correlation.)
+
+    Attributes:
+        input: key of the activation that it reads.
+        weight: key of (output channel, input channel of the group, tap ...), or None for an average of each map alone.
+        bias: key of one number an output channel, or None.
+        shift: key of a second addend an output channel (batch normalisation: -mean * scale), or None.
+        groups: into how many the channels are divided.
+        kernel: taps along each axis; no axes for a linear layer, whose channels are the features.
+        stride: from one place of the window to the next, along each axis.
+        padding: at each end of each axis.
+        dilation: from one tap to the next, along each axis.
+        divisor: of an average: "window" (all taps count), "inside" (those inside the input) or a number; else None.
+    """
+
+    input: str
+    weight: str | None
+    bias: str | None
+    shift: str | None
+    groups: int
+    kernel: Numbers
+    stride: Numbers
+    padding: Numbers
+    dilation: Numbers
+    divisor: Literal["window", "inside"] | int | None
+
+
+class Maximum(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="maximum"):
+    """The largest number in a window of one map; of equal ones the first in row-major order."""
+
+    input: str
+    kernel: Numbers
+    stride: Numbers
+    padding: Numbers
+    dilation: Numbers
+
+
+class Pointwise(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="pointwise"):
+    """A function of the numbers at the same place of each input, which broadcast as NumPy's do.
+
+    Attributes:
+        function: add is the sum of scale * input, plus constant; multiply the product of the inputs, times constant.
+        inputs: keys of activations or weights.
+        scales: of add: one factor an input; else None.
+        constant: of add and multiply, or None.
+    """
+
+    function: Literal["relu", "tanh", "sigmoid", "add", "multiply"]
+    inputs: tuple[str, ...]
+    scales: tuple[float, ...] | None
+    constant: float | None
+
+
+class Normalisation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="normalisation"):
+    """softmax: exp(in[i]) / sum of exp(in) along an axis; log_softmax: its logarithm."""
+
+    function: Literal["softmax", "log_softmax"]
+    input: str
+    axis: int
+
+
+class Rearrangement(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="rearrangement"):
+    """Every output number is one input number.
+
+    Attributes:
+        how: reshape keeps the row-major order; concatenate joins along `axis`; permute has output axis i from input
+            axis `axes[i]`; slice reads starts + index * steps.
+        inputs: keys; one, but for concatenate.
+        axis: of concatenate, else None.
+        axes: of permute, else None.
+        starts: of slice, one a dimension, else None.
+        steps: of slice, one a dimension, else None.
+    """
+
+    how: Literal["reshape", "concatenate", "permute", "slice"]
+    inputs: tuple[str, ...]
+    axis: int | None = None
+    axes: Numbers | None = None
+    starts: Numbers | None = None
+    steps: Numbers | None = None
+
+
+Form = WeightedSum | Maximum | Pointwise | Normalisation | Rearrangement
+
+
+def sources(form: Form) -> tuple[str, ...]:
+    """List the keys that a form reads numbers from, weights of a weighted sum apart."""
+    return form.inputs if isinstance(form, Pointwise | Rearrangement) else (form.input,)
+
+
+def weight_keys(form: Form) -> tuple[str, ...]:
+    """List the keys of weights, bias and shift of a weighted sum; of another form there are none."""
+    if not isinstance(form, WeightedSum):
+        return ()
+    return tuple(key for key in (form.weight, form.bias, form.shift) if key is not None)
+
+
+def rename(form: Form, name: Callable[[str], str]) -> Form:
+    """Give every tensor that a form reads numbers from another key."""
+    if isinstance(form, Pointwise | Rearrangement):
+        return msgspec.structs.replace(form, inputs=tuple(map(name, form.inputs)))
+    return msgspec.structs.replace(form, input=name(form.input))
+
+
+class Call(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One operator call of a forward pass.
+
+    Attributes:
+        name: unique in its trace: the module's dotted path, with the operator where a module makes several calls.
+        module: dotted path of the innermost module that made the call; empty for the net itself.
+        operator: torch's name for it, such as "aten.convolution.default".
+        output: key of what it returned.
+        form: how it makes a number, or None where that is not known.
+        reason: where form is None: why, in a sentence.
+    """
+
+    name: str
+    module: str
+    operator: str
+    output: str
+    form: Form | None
+    reason: str | None

@@ -1,0 +1,128 @@
+"""Which numbers an output number is made of: one function for all forms, and its inverse for whole masks."""
+
+from collections.abc import Callable, Mapping
+from itertools import product
+from typing import NamedTuple
+
+import numpy as np
+
+from convlens.geometry import window_taps
+from convlens.tracing._forms import Call, Maximum, Normalisation, Pointwise, Rearrangement, WeightedSum
+
+Index = tuple[int, ...]
+Shape = tuple[int, ...]
+
+
+class Reads(NamedTuple):
+    """Numbers that one unit reads from one tensor.
+
+    Attributes:
+        key: the tensor.
+        indices: into it; one row a number, one column a dimension.
+        weights: one a number, float64; None where the form has no weights.
+    """
+
+    key: str
+    indices: np.ndarray
+    weights: np.ndarray | None
+
+
+def reads(
+    call: Call, index: Index, *, shape_of: Callable[[str], Shape], weights: Mapping[str, np.ndarray]
+) -> list[Reads]:
+    """List what the output number at an index is made of.
+
+    Args:
+        call: with a form.
+        index: into its whole output, item of the batch first.
+        shape_of: the shape of the tensor of any key.
+        weights: tensors of the keys that begin with "weight/".
+
+    Returns:
+        One entry an input, in the form's order. Taps outside the input are left out.
+    """
+    form = call.form
+    assert form is not None
+    if isinstance(form, WeightedSum):
+        return [_weighted_reads(form, index, shape=shape_of(form.input), weights=weights)]
+    if isinstance(form, Maximum):
+        _, places = _window(form, index[2:], shape_of(form.input)[2:])
+        return [Reads(form.input, _with_prefix([index[:2]], places), None)]
+    if isinstance(form, Pointwise):
+        scales = form.scales or [None] * len(form.inputs)
+        return [
+            Reads(
+                key,
+                np.array([_broadcast_index(index, shape_of(key))]),
+                None if scale is None else np.array([scale], dtype=np.float64),
+            )
+            for key, scale in zip(form.inputs, scales, strict=True)
+        ]
+    if isinstance(form, Normalisation):
+        size = shape_of(form.input)[form.axis]
+        indices = np.tile(np.array(index), (size, 1))
+        indices[:, form.axis] = np.arange(size)
+        return [Reads(form.input, indices, None)]
+    return [_rearranged_read(form, index, shape_of, output_shape=shape_of(call.output))]
+
+
+def _window(form: WeightedSum | Maximum, place: Index, size: Shape) -> tuple[np.ndarray, np.ndarray]:
+    """List taps and pixels under a window, each as rows of one column an axis, in row-major order."""
+    axes = [
+        window_taps(place[axis], size[axis], form.kernel[axis], **_slide(form, axis))
+        for axis in range(len(form.kernel))
+    ]
+    pairs = list(product(*axes))
+    table = np.array(pairs, dtype=np.int64).reshape(len(pairs), len(axes), 2)  # without axes: one tap, no coordinates
+    return table[:, :, 0], table[:, :, 1]
+
+
+def _slide(form: WeightedSum | Maximum, axis: int) -> dict[str, int]:
+    return {"stride": form.stride[axis], "padding": form.padding[axis], "dilation": form.dilation[axis]}
+
+
+def _with_prefix(prefixes: list[Index], places: np.ndarray) -> np.ndarray:
+    """Combine every prefix (item, channel) with every place, prefixes outermost."""
+    left = np.repeat(np.array(prefixes, dtype=np.int64), len(places), axis=0)
+    return np.concatenate([left, np.tile(places, (len(prefixes), 1))], axis=1)
+
+
+def _weighted_reads(form: WeightedSum, index: Index, *, shape: Shape, weights: Mapping[str, np.ndarray]) -> Reads:
+    item, channel = index[:2]
+    taps, places = _window(form, index[2:], shape[2:])
+    if form.weight is None:
+        divisor = {"window": int(np.prod(form.kernel)), "inside": len(places)}.get(form.divisor, form.divisor)  # ty: ignore
+        return Reads(form.input, _with_prefix([(item, channel)], places), np.full(len(places), 1 / divisor))
+    weight = weights[form.weight]
+    group_size = weight.shape[1]
+    first = channel // (weight.shape[0] // form.groups) * group_size
+    kernel = weight[channel].reshape(group_size, *form.kernel)
+    values = kernel[(slice(None), *taps.T)].astype(np.float64)
+    channels = [(item, first + offset) for offset in range(group_size)]
+    return Reads(form.input, _with_prefix(channels, places), values.reshape(-1))
+
+
+def _broadcast_index(index: Index, shape: Shape) -> Index:
+    aligned = index[len(index) - len(shape) :]
+    return tuple(0 if size == 1 else position for position, size in zip(aligned, shape, strict=True))
+
+
+def _rearranged_read(
+    form: Rearrangement, index: Index, shape_of: Callable[[str], Shape], *, output_shape: Shape
+) -> Reads:
+    key, source = form.inputs[0], list(index)
+    if form.how == "reshape":
+        flat = np.ravel_multi_index(index, output_shape)
+        source = np.unravel_index(flat, shape_of(key))
+    elif form.how == "concatenate":
+        for key in form.inputs:  # the loop ends at the input that holds the index
+            length = shape_of(key)[form.axis]
+            if source[form.axis] < length:
+                break
+            source[form.axis] -= length
+    elif form.how == "permute":
+        for output_axis, input_axis in enumerate(form.axes):
+            source[input_axis] = index[output_axis]
+    elif form.how == "slice":
+        source = [start + position * step for start, position, step in zip(form.starts, index, form.steps, strict=True)]
+    return Reads(key, np.array([source]), None)

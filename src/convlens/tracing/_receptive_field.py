@@ -1,0 +1,135 @@
+"""Which pixels can reach a unit: forms followed back, call by call, as masks."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+
+from convlens.errors import UnsupportedError
+from convlens.tracing._forms import Call, Form, Maximum, Normalisation, Pointwise, WeightedSum, sources
+from convlens.tracing._reads import Index, Shape
+
+INPUT = "activation/input"
+
+
+@dataclass(frozen=True)
+class ReceptiveField:
+    """The pixels that a unit reads, by any path and whatever the weights are.
+
+    Attributes:
+        mask: channel, row, column of the net's input: True where the unit reads it.
+        rows: the first row and one past the last; (0, 0) if it reads none.
+        columns: the first column and one past the last; (0, 0) if it reads none.
+    """
+
+    mask: np.ndarray
+    rows: tuple[int, int]
+    columns: tuple[int, int]
+
+
+def receptive_field(
+    calls: Sequence[Call], position: int, index: Index, *, shapes: Mapping[str, Shape]
+) -> ReceptiveField:
+    """Follow one unit back to the pixels.
+
+    Args:
+        calls: of a trace, in order.
+        position: of the call that made the unit.
+        index: into that call's whole output, item of the batch first.
+        shapes: of the tensors of all keys.
+
+    Returns:
+        Exactly the pixels that it reads: a change of any other one leaves it as it is.
+
+    Raises:
+        UnsupportedError: a call on the way has no form.
+    """
+    unit = np.zeros(shapes[calls[position].output], dtype=bool)
+    unit[index] = True
+    masks = {calls[position].output: unit}
+    for call in reversed(calls[: position + 1]):
+        mask = masks.pop(call.output, None)
+        if mask is None:
+            continue
+        if call.form is None:
+            raise UnsupportedError(
+                f"A receptive field follows forms from layer to layer. Received a unit of {calls[position].name!r}, "
+                f"which depends on {call.name!r}, operator={call.operator}. {call.reason}"
+            )
+        for key, read in zip(sources(call.form), _read_masks(call.form, mask, shapes), strict=True):
+            if key == INPUT or key.startswith("activation/"):
+                masks[key] = masks[key] | read if key in masks else read
+    pixels = masks.get(INPUT, np.zeros(shapes[INPUT], dtype=bool))[index[0]]
+    return ReceptiveField(pixels, rows=_extent(pixels, axis=-2), columns=_extent(pixels, axis=-1))
+
+
+def _extent(pixels: np.ndarray, *, axis: int) -> tuple[int, int]:
+    others = tuple(other for other in range(pixels.ndim) if other != axis % pixels.ndim)
+    found = np.flatnonzero(pixels.any(axis=others))
+    return (int(found[0]), int(found[-1]) + 1) if len(found) else (0, 0)
+
+
+def _read_masks(form: Form, mask: np.ndarray, shapes: Mapping[str, Shape]) -> list[np.ndarray]:
+    """Turn a mask of output units into masks of what they read: one an input, in the form's order."""
+    if isinstance(form, WeightedSum):
+        return [_window_mask(form, _channels_read(form, mask, shapes[form.input]), shapes[form.input])]
+    if isinstance(form, Maximum):
+        return [_window_mask(form, mask, shapes[form.input])]
+    if isinstance(form, Pointwise):
+        return [_unbroadcast(mask, shapes[key]) for key in form.inputs]
+    if isinstance(form, Normalisation):
+        return [np.broadcast_to(mask.any(axis=form.axis, keepdims=True), mask.shape)]
+    if form.how == "reshape":
+        return [mask.reshape(shapes[form.inputs[0]])]
+    if form.how == "permute":
+        return [mask.transpose(np.argsort(form.axes))]
+    if form.how == "slice":
+        read = np.zeros(shapes[form.inputs[0]], dtype=bool)
+        read[_strided(form.starts, form.steps, mask.shape)] = mask
+        return [read]
+    ends = np.cumsum([shapes[key][form.axis] for key in form.inputs])
+    return np.split(mask, ends[:-1], axis=form.axis)
+
+
+def _channels_read(form: WeightedSum, mask: np.ndarray, input_shape: Shape) -> np.ndarray:
+    """Spread a mask over output channels to the input channels of the same group."""
+    if form.weight is None:
+        return mask
+    items, channels = mask.shape[:2]
+    grouped = mask.reshape(items, form.groups, channels // form.groups, *mask.shape[2:]).any(axis=2)
+    return np.repeat(grouped, input_shape[1] // form.groups, axis=1)
+
+
+def _window_mask(form: WeightedSum | Maximum, mask: np.ndarray, input_shape: Shape) -> np.ndarray:
+    """Mark every pixel under a window whose place is marked."""
+    read = np.zeros(input_shape, dtype=bool)
+    for taps in product(*map(range, form.kernel)):
+        # Along each axis: the places p for which p * stride - padding + tap * dilation lies inside the input.
+        starts = [tap * step - pad for tap, step, pad in zip(taps, form.dilation, form.padding, strict=True)]
+        places, pixels = [], []
+        for start, stride, size, count in zip(starts, form.stride, input_shape[2:], mask.shape[2:], strict=True):
+            first = max(0, -(start // stride))
+            last = min(count, (size - 1 - start) // stride + 1)
+            places.append(slice(first, max(first, last)))
+            pixels.append(slice(first * stride + start, max(first, last) * stride + start, stride))
+        if all(place.stop > place.start for place in places):
+            read[(..., *_clipped(pixels, input_shape[2:]))] |= mask[(..., *places)]
+    return read
+
+
+def _clipped(pixels: list[slice], sizes: Shape) -> list[slice]:
+    return [slice(pixel.start, min(pixel.stop, size), pixel.step) for pixel, size in zip(pixels, sizes, strict=True)]
+
+
+def _unbroadcast(mask: np.ndarray, shape: Shape) -> np.ndarray:
+    """Undo NumPy's broadcasting: mark a number if any of the places it was spread to is marked."""
+    mask = mask.any(axis=tuple(range(mask.ndim - len(shape))))
+    spread = tuple(axis for axis, size in enumerate(shape) if size == 1 and mask.shape[axis] != 1)
+    return mask.any(axis=spread, keepdims=True)
+
+
+def _strided(starts: Sequence[int], steps: Sequence[int], counts: Shape) -> tuple[slice, ...]:
+    return tuple(
+        slice(start, start + step * count, step) for start, step, count in zip(starts, steps, counts, strict=True)
+    )

@@ -1,0 +1,236 @@
+"""The record of one forward pass, and the questions that it answers."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from convlens.data import Preprocessing
+from convlens.errors import TraceError
+from convlens.tracing._capture import record
+from convlens.tracing._explain import explain_unit
+from convlens.tracing._explanation import Explanation
+from convlens.tracing._forms import Call, Form
+from convlens.tracing._input import to_batch
+from convlens.tracing._receptive_field import INPUT, ReceptiveField, receptive_field
+from convlens.tracing._trace_file import TraceHeader, read_trace, write_trace
+
+
+@dataclass(frozen=True)
+class Layer:
+    """What one operator call made.
+
+    Attributes:
+        name: the module's dotted path; with the operator where a module makes several calls.
+        operator: torch's name for it.
+        form: how each number is made, or None.
+        reason: where there is no form: why.
+        output: its whole output, item of the batch first.
+    """
+
+    name: str
+    operator: str
+    form: Form | None
+    reason: str | None
+    output: Tensor
+
+    @property
+    def maps(self) -> Tensor:
+        """The output of the first image: channel, row, column; or features alone."""
+        return self.output[0]
+
+
+class Trace:
+    """Every operator call of one forward pass, with its numbers.
+
+    Attributes:
+        net: the class of the net, such as "LeNet".
+        calls: in order.
+        tensors: by key: "activation/NAME", "weight/NAME".
+        classes: class names, in the order of the scores; empty where the net names none.
+        preprocessing: how the image became the input, or None for a ready tensor.
+        image: the fitted image before normalisation, uint8: channel, row, column; or None.
+    """
+
+    def __init__(
+        self,
+        net: str,
+        calls: Sequence[Call],
+        *,
+        tensors: Mapping[str, Tensor],
+        classes: Sequence[str] = (),
+        preprocessing: Preprocessing | None = None,
+        image: Tensor | None = None,
+    ) -> None:
+        self.net = net
+        self.calls = tuple(calls)
+        self.tensors = dict(tensors)
+        self.classes = tuple(classes)
+        self.preprocessing = preprocessing
+        self.image = image
+
+    @property
+    def layers(self) -> list[str]:
+        """Names of the calls, in order."""
+        return [call.name for call in self.calls]
+
+    @property
+    def input(self) -> Tensor:
+        """What the net read, item of the batch first."""
+        return self.tensors[INPUT]
+
+    @property
+    def activations(self) -> dict[str, Tensor]:
+        """Everything computed, and the input, by key."""
+        return {key: tensor for key, tensor in self.tensors.items() if key.startswith("activation/")}
+
+    @property
+    def weights(self) -> dict[str, Tensor]:
+        """Every weight that a form names, by key."""
+        return {key: tensor for key, tensor in self.tensors.items() if key.startswith("weight/")}
+
+    def __getitem__(self, name: str) -> Layer:
+        call = self.calls[self._position(name)]
+        return Layer(name, call.operator, call.form, call.reason, self.tensors[call.output])
+
+    def explain(self, layer: str, *index: int, item: int = 0) -> Explanation:
+        """Show the arithmetic behind one unit.
+
+        Args:
+            layer: one of `layers`.
+            *index: channel, row, column; or the feature of a fully connected layer. Counted from 0.
+            item: which image of the batch.
+
+        Returns:
+            Every term, the total in float64, and the check against what the net computed.
+
+        Raises:
+            TraceError: there is no such layer or unit.
+            UnsupportedError: the layer's operator has no form.
+        """
+        call = self.calls[self._position(layer)]
+        place = self._place(call, index, item)
+        return explain_unit(call, place, numbers=self._numbers, dtype=self.tensors[call.output].dtype)
+
+    def receptive_field(self, layer: str, *index: int, item: int = 0) -> ReceptiveField:
+        """Find the pixels that a unit reads, through all layers before it.
+
+        Args:
+            layer: one of `layers`.
+            *index: channel, row, column; or the feature of a fully connected layer.
+            item: which image of the batch.
+
+        Returns:
+            Exactly those pixels, whatever the weights are.
+
+        Raises:
+            TraceError: there is no such layer or unit.
+            UnsupportedError: an operator on the way has no form.
+        """
+        position = self._position(layer)
+        place = self._place(self.calls[position], index, item)
+        shapes = {key: tuple(tensor.shape) for key, tensor in self.tensors.items()}
+        return receptive_field(self.calls, position, place, shapes=shapes)
+
+    def save(self, path: str | Path) -> None:
+        """Write the trace as one safetensors file that opens without the net's code.
+
+        Args:
+            path: the file; it is replaced whole.
+        """
+        preprocessing = None if self.preprocessing is None else self.preprocessing.to_json()
+        header = TraceHeader(self.net, self.calls, self.classes, preprocessing)
+        write_trace(Path(path), header, tensors=self.tensors, image=self.image)
+
+    def _position(self, layer: str) -> int:
+        for position, call in enumerate(self.calls):
+            if call.name == layer:
+                return position
+        raise TraceError(
+            f"A layer is named as in trace.layers. Received layer={layer!r}. There are: {', '.join(self.layers)}."
+        )
+
+    def _place(self, call: Call, index: tuple[int, ...], item: int) -> tuple[int, ...]:
+        shape = tuple(self.tensors[call.output].shape)
+        place = (item, *index)
+        if len(place) != len(shape) or not all(0 <= at < size for at, size in zip(place, shape, strict=True)):
+            names = {1: "feature", 2: "channel, position", 3: "channel, row, column"}.get(
+                len(shape) - 1, "one number an axis"
+            )
+            raise TraceError(
+                f"A unit of {call.name!r} is named by {names}, below {shape[1:]}, and an item below {shape[0]}. "
+                f"Received index={index}, item={item}."
+            )
+        return place
+
+    @cached_property
+    def _numbers(self) -> dict[str, np.ndarray]:
+        """The tensors as NumPy's arrays; 16-bit floats are widened, which changes no value."""
+        return {key: _to_numpy(tensor) for key, tensor in self.tensors.items()}
+
+
+def _to_numpy(tensor: Tensor) -> np.ndarray:
+    narrow = tensor.dtype in (torch.bfloat16, torch.float16)
+    return (tensor.float() if narrow else tensor).detach().cpu().numpy()
+
+
+def load_trace(path: str | Path) -> Trace:
+    """Open a trace file. It needs no code of the net, and nothing in it is executed.
+
+    Args:
+        path: what `Trace.save` wrote.
+
+    Returns:
+        The trace, which answers every question that it answered when it was saved.
+
+    Raises:
+        TraceFileError: the file is missing, damaged, of another version, or contradicts itself.
+    """
+    header, tensors, image = read_trace(Path(path))
+    preprocessing = None if header.preprocessing is None else Preprocessing.from_json(header.preprocessing)
+    return Trace(
+        header.net,
+        header.calls,
+        tensors=tensors,
+        classes=header.classes,
+        preprocessing=preprocessing,
+        image=image,
+    )
+
+
+def trace(
+    net: nn.Module, image: Any, *, preprocessing: Preprocessing | None = None, probabilities: bool = False
+) -> Trace:
+    """Run a net on one image in evaluation mode, and record every operator call.
+
+    Args:
+        net: any module that reads one tensor. It is left as it was: no hooks, same mode, same weights.
+        image: a file's path; a PIL image; uint8 pixels: (row, column), an array (row, column, channel) or a tensor
+            (channel, row, column); or a float tensor that is ready for the net, one item or a batch.
+        preprocessing: how pixels become the input; that of the net's card where it has one.
+        probabilities: whether to follow the scores with a softmax over the classes, recorded as "probabilities".
+
+    Returns:
+        The trace.
+
+    Raises:
+        TraceError: the image is none of these, or there is no preprocessing for pixels.
+    """
+    card = getattr(net, "card", None)  # trained nets say what they expect and which classes they know
+    if preprocessing is None and card is not None:
+        preprocessing = card.preprocessing
+    batch, fitted = to_batch(image, preprocessing)
+    calls, tensors = record(net, batch, probabilities=probabilities)
+    return Trace(
+        type(net).__name__,
+        calls,
+        tensors=tensors,
+        classes=() if card is None else card.classes,
+        preprocessing=None if fitted is None else preprocessing,
+        image=fitted,
+    )

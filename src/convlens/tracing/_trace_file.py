@@ -1,0 +1,194 @@
+"""A trace in one safetensors file: tensors, and a JSON header in the metadata. Nothing in it is executed."""
+
+import math
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from convlens.errors import ShapeError, TraceFileError
+from convlens.files import write_whole
+from convlens.geometry import output_size
+from convlens.tracing._forms import (
+    Call,
+    Maximum,
+    Normalisation,
+    Pointwise,
+    Rearrangement,
+    WeightedSum,
+    sources,
+    weight_keys,
+)
+from convlens.tracing._receptive_field import INPUT
+
+_HEADER = "convlens.trace"  # the key in the file's metadata
+_IMAGE = "image"
+_ADVICE = "Write traces with Trace.save; a file that was changed or cut off cannot be repaired."
+
+
+class TraceHeader(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a trace file says beside its tensors."""
+
+    net: str
+    calls: tuple[Call, ...]
+    classes: tuple[str, ...]
+    preprocessing: dict[str, Any] | None
+    format: Literal["convlens-trace"] = "convlens-trace"
+    version: Literal[1] = 1
+
+
+def write_trace(path: Path, header: TraceHeader, *, tensors: dict[str, Tensor], image: Tensor | None) -> None:
+    """Write a trace file, whole or not at all."""
+    content = {
+        key: tensor.clone(memory_format=torch.contiguous_format) for key, tensor in tensors.items()
+    }  # no two may share memory
+    if image is not None:
+        content[_IMAGE] = image.clone(memory_format=torch.contiguous_format)
+    write_whole(path, save(content, metadata={_HEADER: msgspec.json.encode(header).decode()}))
+
+
+def read_trace(path: Path) -> tuple[TraceHeader, dict[str, Tensor], Tensor | None]:
+    """Read a trace file, and check that every form fits the tensors that it names.
+
+    Args:
+        path: what `write_trace` wrote.
+
+    Returns:
+        The header, the tensors of all keys, and the fitted image or None.
+
+    Raises:
+        TraceFileError: the file is missing, damaged, of another version, or contradicts itself.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  # not a dict
+    except (OSError, SafetensorError) as error:
+        raise TraceFileError(
+            f"A trace is read from a whole safetensors file. Received path={str(path)!r}: {error}. {_ADVICE}"
+        ) from error
+    try:
+        header = msgspec.json.decode(metadata.get(_HEADER, "{}"), type=TraceHeader)
+    except msgspec.DecodeError as error:
+        raise TraceFileError(
+            f"A trace file has a header of version 1 under {_HEADER!r}. Received path={str(path)!r}: {error}. {_ADVICE}"
+        ) from error
+    image = tensors.pop(_IMAGE, None)
+    shapes = {key: tuple(tensor.shape) for key, tensor in tensors.items()}
+    known = {INPUT, *(key for key in shapes if key.startswith("weight/"))}
+    for call in header.calls:
+        problem = _contradiction(call, shapes, known)
+        if problem:
+            raise TraceFileError(
+                f"A trace's forms fit its tensors. Received path={str(path)!r}, call={call.name!r}: {problem}. {_ADVICE}"
+            )
+        known.add(call.output)
+    return header, tensors, image
+
+
+def _contradiction(call: Call, shapes: dict[str, tuple[int, ...]], known: set[str]) -> str | None:
+    """Say what is wrong with a call, or None."""
+    if call.output not in shapes or INPUT not in shapes:
+        return f"the tensor {call.output!r} or the input is missing"
+    if call.output in known:
+        return f"{call.output!r} is computed twice"
+    if call.form is None:
+        return None
+    keys = [*sources(call.form), *weight_keys(call.form)]
+    unknown = [key for key in keys if key not in known]
+    if unknown or not keys:
+        return f"it reads {unknown or 'nothing'}, which no earlier call made"
+    try:
+        expected = _output_shape(call, shapes)
+    except (ShapeError, ValueError, IndexError, ZeroDivisionError, TypeError) as error:
+        return str(error)
+    return (
+        None if expected == shapes[call.output] else f"its output is {shapes[call.output]}, its form makes {expected}"
+    )
+
+
+def _output_shape(call: Call, shapes: dict[str, tuple[int, ...]]) -> tuple[int, ...]:
+    """Work out a form's output shape; raise where its parts do not fit."""
+    form = call.form
+    before = [shapes[key] for key in sources(form)]
+    if isinstance(form, Normalisation):
+        return _at_axis(before[0], form.axis)
+    if isinstance(form, Pointwise):
+        return _broadcast(before, form)
+    if isinstance(form, Rearrangement):
+        return _rearranged(form, before, shapes[call.output])
+    _want_axes(form, len(before[0]) - 2)
+    places = tuple(
+        output_size(size, kernel, stride=stride, padding=padding, dilation=dilation)
+        for size, kernel, stride, padding, dilation in zip(
+            before[0][2:], form.kernel, form.stride, form.padding, form.dilation, strict=True
+        )
+    )
+    channels = before[0][1]
+    if isinstance(form, WeightedSum) and form.weight is not None:
+        weight = shapes[form.weight]
+        if form.groups < 1 or weight[0] % form.groups or weight[1:] != (channels // form.groups, *form.kernel):
+            raise ShapeError(
+                f"weight of shape {weight} for {channels} channels in {form.groups} groups, kernel {form.kernel}"
+            )
+        channels = weight[0]
+        if any(shapes[key] != (channels,) for key in (form.bias, form.shift) if key is not None):
+            raise ShapeError(f"bias and shift are one number for each of {channels} channels")
+    elif isinstance(form, WeightedSum) and (form.divisor is None or form.bias or form.shift or form.groups != 1):
+        raise ShapeError("an average has a divisor and neither bias nor shift nor groups")
+    return (before[0][0], channels, *places)
+
+
+def _want_axes(form: WeightedSum | Maximum, axes: int) -> None:
+    if axes < 0 or any(len(part) != axes for part in (form.kernel, form.stride, form.padding, form.dilation)):
+        raise ShapeError(f"a window of {len(form.kernel)} axes over an input of {axes}")
+
+
+def _at_axis(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
+    if not 0 <= axis < len(shape):
+        raise ShapeError(f"axis {axis} of {len(shape)}")
+    return shape
+
+
+def _broadcast(shapes: list[tuple[int, ...]], form: Pointwise) -> tuple[int, ...]:
+    if form.function in ("relu", "tanh", "sigmoid") and len(shapes) != 1:
+        raise ShapeError(f"{form.function} of {len(shapes)} inputs")
+    if (form.scales is not None) != (form.function == "add") or len(form.scales or shapes) != len(shapes):
+        raise ShapeError("add has one scale an input, other functions none")
+    longest = max(map(len, shapes))
+    padded = [(1,) * (longest - len(shape)) + shape for shape in shapes]
+    sizes = [set(axis) - {1} for axis in zip(*padded, strict=True)]
+    if any(len(size) > 1 for size in sizes):
+        raise ShapeError(f"shapes {shapes} do not broadcast")
+    return tuple(size.pop() if size else 1 for size in sizes)
+
+
+def _rearranged(form: Rearrangement, before: list[tuple[int, ...]], after: tuple[int, ...]) -> tuple[int, ...]:
+    first = before[0]
+    if form.how == "concatenate":
+        axis = form.axis
+        _at_axis(first, axis)
+        if any(shape[:axis] + shape[axis + 1 :] != first[:axis] + first[axis + 1 :] for shape in before):
+            raise ShapeError(f"shapes {before} do not join along axis {axis}")
+        return (*first[:axis], sum(shape[axis] for shape in before), *first[axis + 1 :])
+    if len(before) != 1:
+        raise ShapeError(f"{form.how} of {len(before)} inputs")
+    if form.how == "reshape":
+        if math.prod(first) != math.prod(after):
+            raise ShapeError(f"{math.prod(first)} numbers into {math.prod(after)}")
+        return after
+    if form.how == "permute":
+        if sorted(form.axes) != list(range(len(first))):
+            raise ShapeError(f"axes {form.axes} of {len(first)}")
+        return tuple(first[axis] for axis in form.axes)
+    ends = [start + step * (count - 1) for start, step, count in zip(form.starts, form.steps, after, strict=True)]
+    if any(
+        not (start >= 0 and step > 0 and end < size)
+        for start, step, end, size in zip(form.starts, form.steps, ends, first, strict=True)
+    ):
+        raise ShapeError(f"a slice from {form.starts} to {ends} of {first}")
+    return after
