@@ -8,11 +8,12 @@ Source: LeCun, Cortes and Burges, "The MNIST database of handwritten digits" (19
 
 import gzip
 import hashlib
+import io
 import math
 import os
 import zlib
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -66,7 +67,7 @@ def read_idx(path: Path) -> IdxFile:
         raise DataError(f"{path} cannot be read: {error}. Fetch the file again, or name another.") from error
 
 
-def _read_payload(payload: BinaryIO | gzip.GzipFile, *, most: int) -> IdxFile:
+def _read_payload(payload: io.BufferedIOBase, *, most: int) -> IdxFile:
     magic = payload.read(4)
     if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in _TYPES or magic[3] == 0:
         raise DataError(

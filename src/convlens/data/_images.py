@@ -1,5 +1,6 @@
 """Decode an image file that anybody may have made."""
 
+import contextlib
 import io
 import os
 from pathlib import Path
@@ -22,8 +23,8 @@ def read_image(
 ) -> UInt8[Tensor, "channel row column"]:
     """Read an image file as pixels.
 
-    It is turned as its EXIF orientation says. What is transparent shows white behind it. 16-bit grey is scaled to 8 bits.
-    Of an animation the first frame is taken.
+    It is turned as its EXIF orientation says. What is transparent shows white behind it. 16-bit grey is scaled to
+    8 bits. Of an animation the first frame is taken.
 
     Args:
         source: a path, or the bytes of a file: JPEG, PNG, WebP, GIF, BMP, TIFF or PPM.
@@ -66,21 +67,19 @@ def is_image_name(name: str) -> bool:
 
 
 def _pixels(image: Image.Image) -> UInt8[Tensor, "channel row column"]:
-    # Pillow names 16-bit grey "I;16" and its kin, or "I" where it read a PNM or PNG file; its own conversion to 8 bits clips.
+    # Pillow names 16-bit grey "I;16" and its kin, or "I" in a PNM or PNG file; its own conversion to 8 bits clips.
     sixteen_bits = image.mode.startswith("I;16") or (image.mode == "I" and image.format in ("PPM", "PNG"))
     if image.mode == "F" or (image.mode == "I" and not sixteen_bits):
         raise DataError(
-            f"The numbers of an image are bytes or 16-bit grey, whose black and white are known. Received mode={image.mode!r} "
-            "(32 bits a pixel). Scale the numbers to 0..255 and save them as PNG."
+            "An image holds bytes or 16-bit grey: of 32-bit numbers nobody says which is white. "
+            f"Received mode={image.mode!r}. Scale its numbers to 0..255 and save them as PNG."
         )
-    try:
+    with contextlib.suppress(Exception):  # a damaged EXIF block says nothing against the pixels
         ImageOps.exif_transpose(image, in_place=True)
-    except Exception:  # noqa: S110  # a damaged EXIF block says nothing against the pixels
-        pass
     if sixteen_bits:
         scaled = np.rint(np.asarray(image, dtype=np.float64) / 257)  # 65535 = 257 * 255
         return torch.from_numpy(scaled.astype(np.uint8)).unsqueeze(0)
-    grey = image.mode in ("1", "L", "LA", "La")
+    grey = image.mode in ("1", "L", "LA")
     if image.has_transparency_data:
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
     channels = np.array(image.convert("L" if grey else "RGB"))
