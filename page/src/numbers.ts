@@ -3,47 +3,35 @@
 
 export const MINUS = "\u2212";
 
-const LEAST_DECIMALS = 4;
-const MOST_DECIMALS = 20;
-
-/** Digits that tell any two float32 numbers apart. */
-const SIGNIFICANT_DIGITS = 9;
+const FEWEST_DECIMALS = 4;
+const MOST_DECIMALS = 22; // the largest power of ten that float64 holds exactly
+const SAFE = 2 ** 53; // whole numbers below it are exact in float64
 
 /** 10 to the power `decimals`, correctly rounded (`**` need not be). */
 function power(decimals: number): number {
   return Number(`1e${decimals}`);
 }
 
-/** The most decimals with which a number of this magnitude is still a safe integer of last places. */
-function mostDecimals(magnitude: number): number {
-  for (let decimals = MOST_DECIMALS; decimals > 0; decimals--) {
-    if (magnitude * power(decimals) < Number.MAX_SAFE_INTEGER) return decimals;
-  }
-  return 0;
-}
-
 /**
- * How many decimals a sum is printed with: the fewest with which rounding every term uses up no more than a tenth of
- * the tolerance.
+ * How many decimals an explanation is printed with.
  *
- * @param sum.terms how many numbers are rounded and added.
- * @param sum.tolerance how far the printed total may lie from the recorded value.
- * @param sum.magnitude the sum of the terms' magnitudes: what is added must stay a safe integer.
+ * @param rounded how many numbers are rounded on their own and then added.
+ * @param sum.tolerance what the sum may differ by; 0 where the operator is exact.
+ * @param sum.magnitude the sum of the numbers' magnitudes.
+ * @returns the fewest, at least 4, with which all roundings together stay below a tenth of the tolerance. Where that is
+ *   0: nine significant digits, which tell any two float32 numbers apart. Never so many that a sum stops being exact.
  */
-export function decimalsOfSum(sum: { terms: number; tolerance: number; magnitude: number }): number {
-  const most = mostDecimals(sum.magnitude);
-  let decimals = Math.min(LEAST_DECIMALS, most);
-  while (decimals < most && sum.tolerance > 0 && (sum.terms + 1) * 0.5 > (sum.tolerance / 10) * power(decimals)) {
-    decimals++;
+export function countDecimals(rounded: number, sum: { tolerance: number; magnitude: number }): number {
+  const { tolerance, magnitude } = sum;
+  if (!(magnitude > 0)) return FEWEST_DECIMALS;
+  let decimals = FEWEST_DECIMALS;
+  if (tolerance > 0) {
+    while (5 * (rounded + 1) > tolerance * power(decimals) && decimals < MOST_DECIMALS) decimals++;
+  } else {
+    decimals = Math.min(Math.max(FEWEST_DECIMALS, 8 - Math.floor(Math.log10(magnitude))), MOST_DECIMALS);
   }
+  while (decimals > 0 && magnitude * power(decimals) >= SAFE) decimals--;
   return decimals;
-}
-
-/** How many decimals tell float32 numbers apart, the largest of which has this magnitude. */
-export function decimalsOfValues(magnitude: number): number {
-  const leading = magnitude > 0 ? Math.floor(Math.log10(magnitude)) + 1 : 0;
-  const most = Math.min(mostDecimals(magnitude), MOST_DECIMALS);
-  return Math.min(Math.max(SIGNIFICANT_DIGITS - leading, LEAST_DECIMALS), most);
 }
 
 /** A number as a whole count of units in its last decimal. */
@@ -51,8 +39,14 @@ export function rounded(value: number, decimals: number): number {
   return Math.floor(value * power(decimals) + 0.5) + 0; // + 0: no negative zero
 }
 
+/** A bound as a whole count of units in the last decimal, rounded up: what is printed is not below it. */
+export function roundedUp(bound: number, decimals: number): number {
+  return Math.ceil(bound * power(decimals));
+}
+
 /** Print a whole count of units in the last decimal. */
 export function printed(units: number, decimals: number): string {
+  if (!Number.isFinite(units)) return Number.isNaN(units) ? "NaN" : units > 0 ? "\u221e" : `${MINUS}\u221e`;
   const digits = String(Math.abs(units)).padStart(decimals + 1, "0");
   const sign = units < 0 ? MINUS : "";
   if (decimals === 0) return sign + digits;
@@ -66,6 +60,7 @@ export function decimal(value: number, decimals: number): string {
 
 /** A number in at most five characters, for a small cell; not meant to be added up. */
 export function short(value: number): string {
+  if (!Number.isFinite(value)) return printed(value, 0);
   const size = Math.abs(value);
   if (size >= 9999.5) return value.toExponential(0).replace("e+", "e").replace("-", MINUS);
   const decimals = size < 9.995 ? 2 : size < 99.95 ? 1 : 0;

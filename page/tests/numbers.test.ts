@@ -1,19 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { decimal, decimalsOfSum, decimalsOfValues, plain, printed, rounded, short } from "../src/numbers.ts";
+import { countDecimals, decimal, plain, printed, rounded, short } from "../src/numbers.ts";
+import { random } from "./random.ts";
 
 /** Read a printed decimal back, exactly: its digits as one whole number. */
-export function unitsOf(text: string): bigint {
+function unitsOf(text: string): bigint {
   assert.match(text, /^\u2212?\d+(\.\d+)?$/);
   return BigInt(text.replace("\u2212", "-").replace(".", ""));
-}
-
-function random(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state * 1664525 + 1013904223) % 2 ** 32;
-    return state / 2 ** 32;
-  };
 }
 
 test("a number is rounded to the nearest decimal, halves upwards", () => {
@@ -31,7 +24,7 @@ test("rounding all terms of a sum uses up at most a tenth of its tolerance, and 
     const terms = 1 + Math.floor(next() * 2000);
     const magnitude = 10 ** (next() * 8 - 4);
     const tolerance = (terms + 1) * 2 ** -24 * magnitude;
-    const decimals = decimalsOfSum({ terms, tolerance, magnitude });
+    const decimals = countDecimals(terms, { tolerance, magnitude });
     const spent = (count: number) => (terms + 1) * 0.5 * 10 ** -count;
     assert.ok(spent(decimals) <= (tolerance / 10) * (1 + 1e-12));
     assert.ok(decimals === 4 || spent(decimals - 1) > tolerance / 10);
@@ -47,7 +40,7 @@ test("printed terms add up to the printed total, digit by digit", () => {
     const terms = Array.from({ length: 1 + Math.floor(next() * 60) }, () => (next() - 0.5) * size);
     const magnitude = terms.reduce((sum, term) => sum + Math.abs(term), 0);
     const tolerance = (terms.length + 1) * 2 ** -24 * magnitude;
-    const decimals = decimalsOfSum({ terms: terms.length, tolerance, magnitude });
+    const decimals = countDecimals(terms.length, { tolerance, magnitude });
     const units = terms.map((term) => rounded(term, decimals));
     const total = units.reduce((sum, unit) => sum + unit, 0);
     const added = units.map((unit) => unitsOf(printed(unit, decimals))).reduce((sum, unit) => sum + unit, 0n);
@@ -59,7 +52,7 @@ test("printed terms add up to the printed total, digit by digit", () => {
 
 test("numbers too large for exact sums get fewer decimals", () => {
   const magnitude = 2 ** 51;
-  const decimals = decimalsOfSum({ terms: 3, tolerance: 1, magnitude });
+  const decimals = countDecimals(3, { tolerance: 1, magnitude });
   assert.equal(decimals, 0);
 });
 
@@ -71,9 +64,19 @@ test("two neighbouring float32 numbers are printed differently", () => {
     pair[0] = 10 ** (next() * 8 - 3);
     const value = pair[0];
     bits[0] += 1;
-    const decimals = decimalsOfValues(pair[0]);
+    const decimals = countDecimals(1, { tolerance: 0, magnitude: pair[0] });
     assert.notEqual(decimal(value, decimals), decimal(pair[0], decimals));
   }
+});
+
+test("a sum of nothing but zeros gets the fewest decimals", () => {
+  assert.equal(countDecimals(25, { tolerance: 25 * 2 ** -126, magnitude: 0 }), 4);
+});
+
+test("what is no number says so", () => {
+  assert.equal(decimal(Number.NaN, 4), "NaN");
+  assert.equal(decimal(Number.NEGATIVE_INFINITY, 4), "\u2212\u221e");
+  assert.equal(short(Number.POSITIVE_INFINITY), "\u221e");
 });
 
 test("a small cell holds at most five characters below a thousand", () => {

@@ -1,0 +1,285 @@
+// The arithmetic of one unit: its form evaluated in float64, and the check against what the net computed. It mirrors
+// src/convlens/tracing/_explain.py; tests/golden holds the two together.
+
+import { eachTap, numbers, type Read, reads, type ShapeOf } from "./forms.ts";
+import { placeOf } from "./indexing.ts";
+import { countDecimals, rounded, roundedUp } from "./numbers.ts";
+import type { Call, Form, Maximum, Normalisation, Pointwise, Tensors, WeightedSum } from "./types.ts";
+
+/** One number that a unit is made of. */
+export interface Term extends Read {
+  readonly value: number;
+  /** What it adds: value times weight; the value itself in a maximum; e^(value - largest) in a softmax. */
+  readonly product: number;
+  /** The product as printed: a whole count of units in the last decimal. */
+  readonly units: number;
+}
+
+/** What counts beside the terms. */
+export interface Addend {
+  readonly name: "bias" | "shift" | "constant" | "largest";
+  readonly value: number;
+  readonly units: number;
+}
+
+export interface Explanation {
+  readonly call: Call;
+  readonly form: Form;
+  /** Into the call's whole output, item of the batch first. */
+  readonly index: readonly number[];
+  readonly terms: readonly Term[];
+  readonly addends: readonly Addend[];
+  /** The form's value in float64. */
+  readonly total: number;
+  readonly recorded: number;
+  /** Total minus recorded value. */
+  readonly difference: number;
+  /** How far the two may lie apart by rounding alone. */
+  readonly tolerance: number;
+  readonly closes: boolean;
+  /** Which term a maximum takes, or which is a softmax's own; else null. */
+  readonly winner: number | null;
+  /** All numbers of the explanation are printed with this many decimals. */
+  readonly decimals: number;
+  /** What is printed below the terms, in units of the last decimal. In a sum the total is exactly terms + addends. */
+  readonly units: {
+    readonly total: number;
+    readonly recorded: number;
+    readonly difference: number;
+    readonly tolerance: number;
+  };
+}
+
+/** What a form makes of its values, in float64. */
+interface Evaluation {
+  readonly products: readonly number[];
+  readonly addends: readonly (readonly [Addend["name"], number])[];
+  readonly total: number;
+  readonly tolerance: number;
+  readonly winner: number | null;
+  /** Whether the total is the sum of products and addends, so that it is added up from what is printed. */
+  readonly isSum: boolean;
+}
+
+const ROUNDOFF = 2 ** -24; // of float32: half the distance from 1 to the next larger number
+const SMALLEST = 2 ** -126; // float32 loses digits below it: each rounding may add as much, at most
+const DERIVED_WEIGHT_ROUNDINGS = 7; // batch normalisation: square root, reciprocal, two products, storing both
+const FUNCTION_ROUNDINGS = 8; // tanh, sigmoid, exp: vectorised ones err by a few units in the last place
+
+/** Bound the relative error of this many roundings. Source: Higham (2002), section 3.1. */
+function gamma(roundings: number): number {
+  const spent = roundings * ROUNDOFF;
+  return spent < 1 ? spent / (1 - spent) : Number.POSITIVE_INFINITY;
+}
+
+function add(summands: Iterable<number>): number {
+  let sum = 0;
+  for (const summand of summands) sum += summand;
+  return sum;
+}
+
+function sum(products: number[], addends: Evaluation["addends"], roundings: number): Evaluation {
+  const beside = addends.map(([, value]) => value);
+  const magnitude = add(products.map(Math.abs)) + add(beside.map(Math.abs));
+  const total = add(products) + add(beside);
+  const tolerance = gamma(roundings) * magnitude + roundings * SMALLEST;
+  return { products, addends, total, tolerance, winner: null, isSum: true };
+}
+
+function weightedSum(form: WeightedSum, products: number[], addends: Evaluation["addends"]): Evaluation {
+  const derived = form.shift === null ? 0 : DERIVED_WEIGHT_ROUNDINGS;
+  return sum(products, addends, products.length + addends.length + derived);
+}
+
+function maximum(values: number[]): Evaluation {
+  let winner = 0;
+  for (let i = 1; i < values.length; i++) {
+    // torch takes NaN for the largest
+    if (values[i] > values[winner] || (Number.isNaN(values[i]) && !Number.isNaN(values[winner]))) winner = i;
+  }
+  return { products: values, addends: [], total: values[winner], tolerance: 0, winner, isSum: false };
+}
+
+function pointwise(form: Pointwise, values: number[], products: number[]): Evaluation {
+  const addends = form.constant === null ? [] : ([["constant", form.constant]] as const);
+  if (form.function === "add") return sum(products, addends, products.length + 1);
+  const { total, tolerance } = apply(form, values);
+  return { products: values, addends, total, tolerance, winner: null, isSum: false };
+}
+
+function apply(form: Pointwise, values: number[]): { total: number; tolerance: number } {
+  const [value] = values;
+  switch (form.function) {
+    case "multiply": {
+      const total = values.reduce((product, factor) => product * factor, 1) * (form.constant ?? 1);
+      return { total, tolerance: gamma(values.length) * Math.abs(total) + SMALLEST };
+    }
+    case "tanh":
+    case "sigmoid": {
+      const total = form.function === "tanh" ? Math.tanh(value) : sigmoid(value);
+      return { total, tolerance: gamma(FUNCTION_ROUNDINGS) * Math.abs(total) + SMALLEST };
+    }
+    default:
+      return { total: Math.max(0, value), tolerance: 0 };
+  }
+}
+
+/** 1 / (1 + e^-value), by the branch that cannot overflow. */
+function sigmoid(value: number): number {
+  const small = Math.exp(-Math.abs(value));
+  return (value >= 0 ? 1 : small) / (1 + small);
+}
+
+function normalisation(form: Normalisation, values: number[], own: number): Evaluation {
+  const largest = values.reduce((most, value) => Math.max(most, value), Number.NEGATIVE_INFINITY);
+  const smallest = values.reduce((least, value) => Math.min(least, value), Number.POSITIVE_INFINITY);
+  const exponentials = values.map((value) => Math.exp(value - largest));
+  const whole = add(exponentials);
+  // Rounding value - largest moves its exponential by that much again, relatively.
+  const relative = gamma(values.length + FUNCTION_ROUNDINGS + (largest - smallest));
+  const softmax = form.function === "softmax";
+  const total = softmax ? exponentials[own] / whole : values[own] - largest - Math.log(whole);
+  const tolerance = softmax ? relative * total + SMALLEST : relative * (1 + Math.abs(total));
+  const addends = [["largest", largest]] as const;
+  return { products: exponentials, addends, total, tolerance, winner: own, isSum: false };
+}
+
+/** Every tensor of a trace and its net: activations and weights. */
+export interface Numbers {
+  readonly activations: Tensors;
+  readonly weights: Tensors;
+}
+
+/** Where the tensors of a key stand. */
+export function holding(all: Numbers, key: string): Tensors {
+  return key.startsWith("weight/") ? all.weights : all.activations;
+}
+
+export function shapesIn(all: Numbers): ShapeOf {
+  return (key) => {
+    const tensor = holding(all, key).get(key);
+    if (!tensor) throw new RangeError(`A form names a tensor that did not come. Received key=${key}.`);
+    return tensor.shape;
+  };
+}
+
+/** One number of a tensor. */
+export function numberAt(all: Numbers, key: string, index: readonly number[]): number {
+  return numbers(holding(all, key), key)[placeOf(index, shapesIn(all)(key))];
+}
+
+function evaluate(
+  form: Form,
+  read: Read[],
+  values: number[],
+  index: readonly number[],
+  all: Numbers,
+): Evaluation {
+  const weighted = () => values.map((value, i) => value * (read[i].weight ?? 1));
+  switch (form.kind) {
+    case "weighted_sum": {
+      const addends = (["bias", "shift"] as const).flatMap((name) => {
+        const key = form[name];
+        return key === null ? [] : [[name, numbers(all.weights, key)[index[1]]] as const];
+      });
+      return weightedSum(form, weighted(), addends);
+    }
+    case "maximum":
+      return maximum(values);
+    case "pointwise":
+      return pointwise(form, values, weighted());
+    case "normalisation":
+      return normalisation(form, values, index[form.axis]);
+    case "rearrangement":
+      return { products: values, addends: [], total: values[0], tolerance: 0, winner: null, isSum: false };
+  }
+}
+
+/**
+ * Evaluate a call's form at one index of its output.
+ *
+ * @param index into the call's whole output, item of the batch first.
+ * @returns null where the call has no form.
+ */
+export function explain(call: Call, index: readonly number[], all: Numbers): Explanation | null {
+  const { form } = call;
+  if (form === null) return null;
+  const read = reads(call, index, shapesIn(all), all.weights);
+  const values = read.map((one) => numberAt(all, one.key, one.index));
+  const { products, addends, total, tolerance, winner, isSum } = evaluate(form, read, values, index, all);
+  const recorded = numberAt(all, call.output, index);
+  const difference = total === recorded ? 0 : total - recorded;
+  const magnitude = add(products.map(Math.abs)) + add(addends.map(([, value]) => Math.abs(value)));
+  const decimals = countDecimals(products.length + addends.length, { tolerance, magnitude });
+  const units = products.map((product) => rounded(product, decimals));
+  const beside = addends.map(([name, value]) => ({ name, value, units: rounded(value, decimals) }));
+  const totalUnits = isSum
+    ? add(units) + add(beside.map((addend) => addend.units))
+    : rounded(total, decimals);
+  const recordedUnits = rounded(recorded, decimals);
+  return {
+    call,
+    form,
+    index,
+    terms: read.map((one, i) => ({ ...one, value: values[i], product: products[i], units: units[i] })),
+    addends: beside,
+    total,
+    recorded,
+    difference,
+    tolerance,
+    closes: (Number.isNaN(total) && Number.isNaN(recorded)) || Math.abs(difference) <= tolerance,
+    winner,
+    decimals,
+    units: {
+      total: totalUnits,
+      recorded: recordedUnits,
+      difference: totalUnits - recordedUnits,
+      tolerance: roundedUp(tolerance, decimals),
+    },
+  };
+}
+
+/** The terms that come from one map (or, of a linear layer, from all features). */
+export interface Channel {
+  /** Which map of the input. */
+  readonly channel: number;
+  /** For each tap of the kernel, row-major: its term, or null where the tap lies outside the input. */
+  readonly taps: readonly (Term | null)[];
+  /** The exact sum of the printed terms, in units of the last decimal. */
+  readonly units: number;
+}
+
+/** Divide the terms of a window into maps, a place for each tap. */
+export function channelsOf(
+  explanation: Explanation,
+  form: WeightedSum | Maximum,
+  shapes: ShapeOf,
+): Channel[] {
+  const inside: number[] = [];
+  eachTap(form, explanation.index.slice(2), shapes(form.input).slice(2), (tap) => inside.push(tap));
+  const taps = form.kernel.reduce((product, length) => product * length, 1);
+  const channels: Channel[] = [];
+  for (let start = 0; start < explanation.terms.length; start += inside.length) {
+    const terms = explanation.terms.slice(start, start + inside.length);
+    const grid = new Array<Term | null>(taps).fill(null);
+    for (const [i, tap] of inside.entries()) grid[tap] = terms[i];
+    channels.push({ channel: terms[0].index[1], taps: grid, units: add(terms.map((term) => term.units)) });
+  }
+  return channels;
+}
+
+/** The largest of a list, in the list's order, and the others as one. */
+export interface Folded<T> {
+  readonly shown: readonly T[];
+  readonly folded: readonly T[];
+  /** The exact sum of what is folded, in units of the last decimal. */
+  readonly units: number;
+}
+
+/** Fold all but the `most` largest into one printed sum. Folding a single one saves nothing and is not done. */
+export function fold<T extends { readonly units: number }>(all: readonly T[], most: number): Folded<T> {
+  if (all.length <= most + 1) return { shown: all, folded: [], units: 0 };
+  const largest = new Set(all.toSorted((a, b) => Math.abs(b.units) - Math.abs(a.units)).slice(0, most));
+  const folded = all.filter((one) => !largest.has(one));
+  return { shown: all.filter((one) => largest.has(one)), folded, units: add(folded.map((one) => one.units)) };
+}
