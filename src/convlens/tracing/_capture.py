@@ -5,7 +5,7 @@ Tensors are known by where they lie in memory (address, shape, stride), so that 
 recognised; nothing recorded is freed before the pass ends, so that no address is used twice.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -149,7 +149,7 @@ class Recording(TorchDispatchMode):
 
 
 @contextmanager
-def _watched(net: nn.Module, recording: Recording) -> Iterator[None]:
+def _watched(net: nn.Module, recording: Recording) -> Generator[None]:
     """Tell the recording which module runs, put the net into evaluation mode, and leave it as it was."""
     training = [module for module in net.modules() if module.training]
     handles = []

@@ -8,6 +8,7 @@ import math
 
 _MOST = 2**53  # whole numbers below it are exact in float64, which is all that the page has
 _FEWEST = 4
+_MOST_DECIMALS = 20
 
 
 def count_decimals(rounded: int, *, tolerance: float, magnitude: float) -> int:
@@ -24,10 +25,12 @@ def count_decimals(rounded: int, *, tolerance: float, magnitude: float) -> int:
         reaches 2**53 units of the last decimal.
     """
     decimals = _FEWEST
+    if magnitude == 0:
+        return decimals
     if tolerance > 0:
-        while 5 * (rounded + 1) > tolerance * 10.0**decimals and decimals < 22:
+        while 5 * (rounded + 1) > tolerance * 10.0**decimals and decimals < _MOST_DECIMALS:
             decimals += 1
-    elif magnitude > 0:
+    else:
         decimals = max(_FEWEST, 8 - math.floor(math.log10(magnitude)))
     while decimals > 0 and magnitude * 10.0**decimals >= _MOST:
         decimals -= 1

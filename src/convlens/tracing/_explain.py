@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -9,10 +10,10 @@ import torch
 from convlens.errors import UnsupportedError
 from convlens.tracing._bounds import DERIVED_WEIGHT_ROUNDINGS, FUNCTION_ROUNDINGS, gamma
 from convlens.tracing._explanation import Explanation
-from convlens.tracing._forms import Call, Maximum, Normalisation, Pointwise, Rearrangement, WeightedSum
+from convlens.tracing._forms import Call, Form, Maximum, Normalisation, Pointwise, WeightedSum
 from convlens.tracing._reads import Index, reads
 
-_SMALLEST = 2.0**-126  # float32 loses digits below it: each rounding may add as much, at most
+_SMALLEST = 2.0**-126  # float32 has fewer digits below it: what a rounding may lose beyond its relative share
 
 
 def explain_unit(call: Call, index: Index, *, numbers: Mapping[str, np.ndarray], dtype: torch.dtype) -> Explanation:
@@ -37,107 +38,87 @@ def explain_unit(call: Call, index: Index, *, numbers: Mapping[str, np.ndarray],
         )
     read = reads(call, index, shape_of=lambda key: numbers[key].shape, weights=numbers)
     values = np.concatenate([numbers[part.key][tuple(part.indices.T)] for part in read]).astype(np.float64)
-    weights = None if read[0].weights is None else np.concatenate([part.weights for part in read])
-    evaluated = _EVALUATIONS[type(call.form)](call.form, index, values, weights=weights, numbers=numbers, dtype=dtype)
+    weights = [part.weights for part in read if part.weights is not None]
+    factors = np.concatenate(weights) if weights else None
+    evaluation = _evaluate(call.form, index, values, factors=factors, numbers=numbers, dtype=dtype)
     return Explanation(
         call=call,
         index=index[1:],
-        values=values,
-        weights=weights,
         reads=read,
+        values=values,
+        weights=factors,
         recorded=float(numbers[call.output][index]),
-        **evaluated,
+        **evaluation._asdict(),
     )
 
 
-def _weighted_sum(
-    form: WeightedSum,
+class _Evaluation(NamedTuple):
+    """The attributes of the same names of an Explanation."""
+
+    products: np.ndarray
+    total: float
+    tolerance: float
+    addends: dict[str, float]
+    winner: int | None = None
+
+
+def _evaluate(
+    form: Form,
     index: Index,
     values: np.ndarray,
     *,
-    weights: np.ndarray,
+    factors: np.ndarray | None,
     numbers: Mapping[str, np.ndarray],
     dtype: torch.dtype,
-) -> dict:
-    addends = {
-        role: float(numbers[key][index[1]])
-        for role, key in (("bias", form.bias), ("shift", form.shift))
-        if key is not None
-    }
-    roundings = len(values) + len(addends) + (DERIVED_WEIGHT_ROUNDINGS if form.shift else 0)
-    return _sum(values * weights, addends, roundings=roundings, dtype=dtype)
+) -> _Evaluation:
+    if isinstance(form, WeightedSum):
+        roles = {"bias": form.bias, "shift": form.shift}
+        addends = {role: float(numbers[key][index[1]]) for role, key in roles.items() if key is not None}
+        roundings = len(values) + 1 + (DERIVED_WEIGHT_ROUNDINGS if form.shift else 0)
+        return _sum(values * factors, addends, roundings=roundings, dtype=dtype)
+    if isinstance(form, Maximum):
+        winner = int(values.argmax())  # NaN counts as the largest, for torch as for NumPy
+        return _Evaluation(values, float(values[winner]), tolerance=0.0, addends={}, winner=winner)
+    if isinstance(form, Pointwise):
+        constant = {} if form.constant is None else {"constant": form.constant}
+        if form.function == "add":
+            return _sum(values * factors, constant, roundings=len(values) + 1, dtype=dtype)
+        total, roundings = _function(form.function, values, constant.get("constant", 1.0))
+        tolerance = gamma(roundings, dtype) * abs(total) + roundings * _SMALLEST
+        return _Evaluation(values, total, tolerance, constant)
+    if isinstance(form, Normalisation):
+        return _normalise(form, index[form.axis], values, dtype=dtype)
+    return _Evaluation(values, float(values[0]), tolerance=0.0, addends={})
 
 
-def _sum(products: np.ndarray, addends: dict[str, float], *, roundings: int, dtype: torch.dtype) -> dict:
-    total = float(products.sum()) + sum(addends.values())
+def _sum(products: np.ndarray, addends: dict[str, float], *, roundings: int, dtype: torch.dtype) -> _Evaluation:
     magnitude = float(np.abs(products).sum()) + sum(map(abs, addends.values()))
-    return {
-        "products": products,
-        "addends": addends,
-        "total": total,
-        "tolerance": gamma(roundings, dtype) * magnitude + roundings * _SMALLEST,
-        "winner": None,
-    }
+    total = float(products.sum()) + sum(addends.values())
+    return _Evaluation(products, total, gamma(roundings, dtype) * magnitude + roundings * _SMALLEST, addends)
 
 
-def _maximum(form: Maximum, index: Index, values: np.ndarray, **_: object) -> dict:
-    # torch takes NaN for the largest, and so does NumPy's argmax.
-    winner = int(values.argmax())
-    return {"products": values, "addends": {}, "total": float(values[winner]), "tolerance": 0.0, "winner": winner}
+def _function(function: str, values: np.ndarray, constant: float) -> tuple[float, int]:
+    """Evaluate a pointwise function; say how many roundings torch may make."""
+    first = float(values[0])
+    if function == "relu":
+        return (first if first > 0 or math.isnan(first) else 0.0), 0
+    if function == "tanh":
+        return math.tanh(first), FUNCTION_ROUNDINGS
+    if function == "sigmoid":
+        small = math.exp(-abs(first))  # of the two branches the one that cannot overflow
+        return (1.0 if first >= 0 else small) / (1.0 + small), FUNCTION_ROUNDINGS
+    return math.prod(values.tolist()) * constant, len(values)
 
 
-def _pointwise(
-    form: Pointwise, index: Index, values: np.ndarray, *, weights: np.ndarray | None, dtype: torch.dtype, **_: object
-) -> dict:
-    constant = {} if form.constant is None else {"constant": form.constant}
-    if form.function == "add":
-        return _sum(values * weights, constant, roundings=len(values) + 1, dtype=dtype)
-    if form.function == "multiply":
-        total = math.prod(values) * constant.get("constant", 1.0)
-        tolerance = gamma(len(values), dtype) * abs(total) + _SMALLEST
-    elif form.function == "relu":
-        total, tolerance = (max(0.0, values[0]) if values[0] == values[0] else values[0]), 0.0
-    else:
-        total = math.tanh(values[0]) if form.function == "tanh" else _sigmoid(values[0])
-        tolerance = gamma(FUNCTION_ROUNDINGS, dtype) * abs(total) + _SMALLEST
-    return {"products": values, "addends": constant, "total": float(total), "tolerance": tolerance, "winner": None}
-
-
-def _sigmoid(value: float) -> float:
-    """1 / (1 + e^-value), by the branch that cannot overflow."""
-    small = math.exp(-abs(value))
-    return (1.0 if value >= 0 else small) / (1.0 + small)
-
-
-def _normalisation(form: Normalisation, index: Index, values: np.ndarray, *, dtype: torch.dtype, **_: object) -> dict:
-    largest = values.max()
+def _normalise(form: Normalisation, own: int, values: np.ndarray, *, dtype: torch.dtype) -> _Evaluation:
+    largest = float(values.max())
     exponentials = np.exp(values - largest)
-    own = index[form.axis]
-    # Rounding value - largest moves its exponential by that much again, relatively.
-    relative = gamma(len(values) + FUNCTION_ROUNDINGS + float(largest - values.min()), dtype)
+    # Rounding value - largest moves its exponential by that difference once more, relatively.
+    relative = gamma(len(values) + FUNCTION_ROUNDINGS + largest - float(values.min()), dtype)
     if form.function == "softmax":
-        total = exponentials[own] / exponentials.sum()
+        total = float(exponentials[own] / exponentials.sum())
         tolerance = relative * total + _SMALLEST
     else:
-        total = values[own] - largest - math.log(exponentials.sum())
+        total = float(values[own] - largest - math.log(exponentials.sum()))
         tolerance = relative * (1 + abs(total))
-    return {
-        "products": exponentials,
-        "addends": {"largest": float(largest)},
-        "total": float(total),
-        "tolerance": float(tolerance),
-        "winner": own,
-    }
-
-
-def _rearrangement(form: Rearrangement, index: Index, values: np.ndarray, **_: object) -> dict:
-    return {"products": values, "addends": {}, "total": float(values[0]), "tolerance": 0.0, "winner": None}
-
-
-_EVALUATIONS = {
-    WeightedSum: _weighted_sum,
-    Maximum: _maximum,
-    Pointwise: _pointwise,
-    Normalisation: _normalisation,
-    Rearrangement: _rearrangement,
-}
+    return _Evaluation(exponentials, total, tolerance, addends={"largest": largest}, winner=own)

@@ -85,4 +85,6 @@ class Explanation:
         ]
 
     def __str__(self) -> str:
-        raise TypeError
+        from convlens.tracing._printed import as_text  # it reads explanations, and so imports this file
+
+        return as_text(self)

@@ -85,18 +85,18 @@ class Rearrangement(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag
         how: reshape keeps the row-major order; concatenate joins along `axis`; permute has output axis i from input
             axis `axes[i]`; slice reads starts + index * steps.
         inputs: keys; one, but for concatenate.
-        axis: of concatenate, else None.
-        axes: of permute, else None.
-        starts: of slice, one a dimension, else None.
-        steps: of slice, one a dimension, else None.
+        axis: of concatenate, else 0.
+        axes: of permute, else empty.
+        starts: of slice, one a dimension, else empty.
+        steps: of slice, one a dimension, else empty.
     """
 
     how: Literal["reshape", "concatenate", "permute", "slice"]
     inputs: tuple[str, ...]
-    axis: int | None = None
-    axes: Numbers | None = None
-    starts: Numbers | None = None
-    steps: Numbers | None = None
+    axis: int = 0
+    axes: Numbers = ()
+    starts: Numbers = ()
+    steps: Numbers = ()
 
 
 Form = WeightedSum | Maximum | Pointwise | Normalisation | Rearrangement

@@ -89,9 +89,7 @@ def _linear_form(reader: Reader, features: Tensor, weight: Tensor, bias: Tensor 
 @_entry(aten.addmm.default)
 def _linear_with_bias(reader: Reader, call: dict[str, Any], output: Tensor) -> Form:
     if call["beta"] != 1 or call["alpha"] != 1 or call["self"].dim() != 1:
-        raise NoFormError(
-            "addmm has a form as a linear layer computes it: a bias for each column, beta and alpha of 1."
-        )
+        raise NoFormError("addmm has a form as a linear layer calls it: a bias for each column, beta and alpha of 1.")
     return _linear_form(reader, call["mat1"], call["mat2"].t(), call["self"])
 
 
@@ -103,9 +101,7 @@ def _linear_without_bias(reader: Reader, call: dict[str, Any], output: Tensor) -
 @_entry(aten.native_batch_norm.default)
 def _batch_norm(reader: Reader, call: dict[str, Any], output: Tensor) -> Form:
     if call["training"]:
-        raise NoFormError(
-            "Batch normalisation in training mode reads the whole batch; trace the net in evaluation mode."
-        )
+        raise NoFormError("Batch normalisation in training mode reads the whole batch, and has no form.")
     scale = (call["running_var"].double() + call["eps"]).rsqrt()
     if call["weight"] is not None:
         scale = scale * call["weight"].double()
@@ -164,9 +160,7 @@ def _adaptive_average_pool(reader: Reader, call: dict[str, Any], output: Tensor)
     _want_batch(output, axes=2)
     sizes = list(zip(call["self"].shape[2:], output.shape[2:], strict=True))
     if any(before % after for before, after in sizes):
-        raise NoFormError(
-            "Adaptive pooling has a form where the output's size divides the input's: its windows are alike."
-        )
+        raise NoFormError("Adaptive pooling has a form where the output's size divides the input's.")
     kernel = [before // after for before, after in sizes]
     return _average(reader.activation(call["self"]), kernel=kernel, stride=kernel, padding=(0, 0), divisor="window")
 

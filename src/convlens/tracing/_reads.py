@@ -1,6 +1,6 @@
 """Which numbers an output number is made of: one function for all forms, and its inverse for whole masks."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 from typing import NamedTuple
 
@@ -81,7 +81,7 @@ def _slide(form: WeightedSum | Maximum, axis: int) -> dict[str, int]:
     return {"stride": form.stride[axis], "padding": form.padding[axis], "dilation": form.dilation[axis]}
 
 
-def _with_prefix(prefixes: list[Index], places: np.ndarray) -> np.ndarray:
+def _with_prefix(prefixes: Sequence[Index], places: np.ndarray) -> np.ndarray:
     """Combine every prefix (item, channel) with every place, prefixes outermost."""
     left = np.repeat(np.array(prefixes, dtype=np.int64), len(places), axis=0)
     return np.concatenate([left, np.tile(places, (len(prefixes), 1))], axis=1)
@@ -91,14 +91,16 @@ def _weighted_reads(form: WeightedSum, index: Index, *, shape: Shape, weights: M
     item, channel = index[:2]
     taps, places = _window(form, index[2:], shape[2:])
     if form.weight is None:
-        divisor = {"window": int(np.prod(form.kernel)), "inside": len(places)}.get(form.divisor, form.divisor)  # ty: ignore
+        counts = {"window": int(np.prod(form.kernel)), "inside": len(places)}
+        divisor = counts[form.divisor] if isinstance(form.divisor, str) else form.divisor
+        assert divisor is not None  # capture and trace files give every average one
         return Reads(form.input, _with_prefix([(item, channel)], places), np.full(len(places), 1 / divisor))
     weight = weights[form.weight]
     group_size = weight.shape[1]
-    first = channel // (weight.shape[0] // form.groups) * group_size
+    first: int = channel // (weight.shape[0] // form.groups) * group_size
     kernel = weight[channel].reshape(group_size, *form.kernel)
     values = kernel[(slice(None), *taps.T)].astype(np.float64)
-    channels = [(item, first + offset) for offset in range(group_size)]
+    channels = [(item, at) for at in range(first, first + group_size)]
     return Reads(form.input, _with_prefix(channels, places), values.reshape(-1))
 
 

@@ -124,9 +124,9 @@ def _clipped(pixels: list[slice], sizes: Shape) -> list[slice]:
 
 def _unbroadcast(mask: np.ndarray, shape: Shape) -> np.ndarray:
     """Undo NumPy's broadcasting: mark a number if any of the places it was spread to is marked."""
-    mask = mask.any(axis=tuple(range(mask.ndim - len(shape))))
-    spread = tuple(axis for axis, size in enumerate(shape) if size == 1 and mask.shape[axis] != 1)
-    return mask.any(axis=spread, keepdims=True)
+    missing = mask.ndim - len(shape)
+    spread = tuple(axis + missing for axis, size in enumerate(shape) if size == 1)
+    return np.asarray(mask.any(axis=(*range(missing), *spread))).reshape(shape)
 
 
 def _strided(starts: Sequence[int], steps: Sequence[int], counts: Shape) -> tuple[slice, ...]:

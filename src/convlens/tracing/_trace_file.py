@@ -15,6 +15,7 @@ from convlens.files import write_whole
 from convlens.geometry import output_size
 from convlens.tracing._forms import (
     Call,
+    Form,
     Maximum,
     Normalisation,
     Pointwise,
@@ -43,11 +44,9 @@ class TraceHeader(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def write_trace(path: Path, header: TraceHeader, *, tensors: dict[str, Tensor], image: Tensor | None) -> None:
     """Write a trace file, whole or not at all."""
-    content = {
-        key: tensor.clone(memory_format=torch.contiguous_format) for key, tensor in tensors.items()
-    }  # no two may share memory
-    if image is not None:
-        content[_IMAGE] = image.clone(memory_format=torch.contiguous_format)
+    content = tensors if image is None else {**tensors, _IMAGE: image}
+    # Copies, because safetensors refuses tensors that share memory, as a map and its flattened view do.
+    content = {key: tensor.clone(memory_format=torch.contiguous_format) for key, tensor in content.items()}
     write_whole(path, save(content, metadata={_HEADER: msgspec.json.encode(header).decode()}))
 
 
@@ -84,7 +83,8 @@ def read_trace(path: Path) -> tuple[TraceHeader, dict[str, Tensor], Tensor | Non
         problem = _contradiction(call, shapes, known)
         if problem:
             raise TraceFileError(
-                f"A trace's forms fit its tensors. Received path={str(path)!r}, call={call.name!r}: {problem}. {_ADVICE}"
+                f"A trace's forms fit its tensors. Received path={str(path)!r}, call={call.name!r}: {problem}. "
+                + _ADVICE
             )
         known.add(call.output)
     return header, tensors, image
@@ -103,24 +103,22 @@ def _contradiction(call: Call, shapes: dict[str, tuple[int, ...]], known: set[st
     if unknown or not keys:
         return f"it reads {unknown or 'nothing'}, which no earlier call made"
     try:
-        expected = _output_shape(call, shapes)
+        expected = _output_shape(call.form, shapes, output=shapes[call.output])
     except (ShapeError, ValueError, IndexError, ZeroDivisionError, TypeError) as error:
         return str(error)
-    return (
-        None if expected == shapes[call.output] else f"its output is {shapes[call.output]}, its form makes {expected}"
-    )
+    found = shapes[call.output]
+    return None if expected == found else f"its output is {found}, its form makes {expected}"
 
 
-def _output_shape(call: Call, shapes: dict[str, tuple[int, ...]]) -> tuple[int, ...]:
-    """Work out a form's output shape; raise where its parts do not fit."""
-    form = call.form
+def _output_shape(form: Form, shapes: dict[str, tuple[int, ...]], *, output: tuple[int, ...]) -> tuple[int, ...]:
+    """Work out a form's output shape (of a reshape and a slice: check it); raise where its parts do not fit."""
     before = [shapes[key] for key in sources(form)]
     if isinstance(form, Normalisation):
         return _at_axis(before[0], form.axis)
     if isinstance(form, Pointwise):
         return _broadcast(before, form)
     if isinstance(form, Rearrangement):
-        return _rearranged(form, before, shapes[call.output])
+        return _rearranged(form, before, output)
     _want_axes(form, len(before[0]) - 2)
     places = tuple(
         output_size(size, kernel, stride=stride, padding=padding, dilation=dilation)
