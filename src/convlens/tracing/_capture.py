@@ -92,6 +92,11 @@ class Recording(TorchDispatchMode):
         """Say that the innermost module has ended."""
         self._modules.pop()
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        # torch would import its compiler (1 to 2 s) to keep it out of the method below, which it never enters here.
+        return False
+
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         known = [

@@ -206,12 +206,18 @@ for _name in ("relu", "tanh", "sigmoid"):
     _entry(getattr(aten, _name).default, getattr(aten, f"{_name}_").default)(_function_entry(_name))
 
 
-@_entry(aten.add.Tensor, aten.add_.Tensor)
-def _add(reader: Reader, call: dict[str, Any], output: Tensor) -> Form:
-    first, second, alpha = call["self"], call["other"], float(call["alpha"])
-    if not isinstance(second, Tensor):
-        return Pointwise("add", (reader.activation(first),), scales=(1.0,), constant=alpha * second)
-    return Pointwise("add", (reader.number(first), reader.number(second)), scales=(1.0, alpha), constant=None)
+def _addition_entry(sign: int) -> Entry:
+    def entry(reader: Reader, call: dict[str, Any], output: Tensor) -> Form:
+        first, second, scale = call["self"], call["other"], sign * float(call["alpha"])
+        if not isinstance(second, Tensor):
+            return Pointwise("add", (reader.activation(first),), scales=(1.0,), constant=scale * second)
+        return Pointwise("add", (reader.number(first), reader.number(second)), scales=(1.0, scale), constant=None)
+
+    return entry
+
+
+_entry(aten.add.Tensor, aten.add_.Tensor)(_addition_entry(1))
+_entry(aten.sub.Tensor, aten.sub_.Tensor)(_addition_entry(-1))
 
 
 @_entry(aten.mul.Tensor, aten.mul_.Tensor)
