@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from jaxtyping import install_import_hook
 
-# Every annotated shape and type of the package is checked while the tests run.
-install_import_hook("convlens", "beartype.beartype")
+# Every annotated shape and type of the package is checked while the tests run. The numeric tower of PEP 484 lets a
+# whole number stand for a float, as type checkers do; beartype's default does not.
+install_import_hook("convlens", "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
 
 
 @pytest.fixture(scope="session")
