@@ -10,6 +10,7 @@
     │   ├── UnsupportedError                an operator without a form: its values are known, its arithmetic is not
     │   └── TraceFileError                  a file that is not a whole trace
     ├── WireError (ValueError)              a message that the server or the page cannot read
+    ├── ServeError (RuntimeError)           a server that cannot start: its port is taken, its page was not built
     └── MissingPackageError (ImportError)   an optional package that is not installed
 
 Each message states the rule in the field's words, what was received, and what would work.
@@ -54,6 +55,10 @@ class TraceFileError(TraceError):
 
 class WireError(ConvlensError, ValueError):
     """A message that the server or the page cannot read."""
+
+
+class ServeError(ConvlensError, RuntimeError):
+    """A server that cannot start: its port is taken, its page was not built."""
 
 
 class MissingPackageError(ConvlensError, ImportError):

@@ -121,7 +121,7 @@ def _read_header(text: bytes) -> tuple[dict[str, object], dict[str, _Place]]:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise WireError(
             f"A frame's header is a JSON object whose `tensors` give each tensor's dtype, shape and offset. "
-            f"Received {_excerpt(text)}: {error}."
+            f"Received {excerpt(text)}: {error}."
         ) from error
     return header, places
 
@@ -141,5 +141,6 @@ def _size(key: str, place: _Place) -> int:
     return math.prod(place.shape) * _FORMATS[place.dtype].itemsize
 
 
-def _excerpt(text: bytes, *, length: int = 60) -> str:
-    return repr(bytes(text[:length])) + (" ..." if len(text) > length else "")
+def excerpt(received: str | bytes) -> str:
+    """Quote the beginning of something that may be long, for a message."""
+    return repr(received[:60]) + (" ..." if len(received) > 60 else "")
