@@ -1,12 +1,14 @@
-// The page's whole state. Views read these signals; connection.ts and address.ts write them.
+// The page's whole state. Views read these signals; connection.ts and navigation.ts write them.
 
-import { signal } from "@preact/signals";
+import { computed, signal } from "@preact/signals";
+import type { ColourScope, View } from "./address.ts";
+import { RAMPS, type Theme } from "./colour.ts";
+import { indexAt } from "./indexing.ts";
+import { NO_INK } from "./ink.ts";
+import type { Picture } from "./picture.ts";
 import type { Net, NetSummary, RunEvent, RunSummary, Trace, Unit } from "./types.ts";
 
-/** Over what the colour scale's largest magnitude is taken. */
-export type ColourScope = "unit" | "layer" | "net";
-
-export type View = "network" | "unit" | "training";
+export type { ColourScope, View };
 
 export const nets = signal<readonly NetSummary[]>([]);
 export const runs = signal<readonly RunSummary[]>([]);
@@ -22,6 +24,9 @@ export const hoveredUnit = signal<Unit | null>(null);
 
 export const colourScope = signal<ColourScope>("layer");
 
+/** What the net is shown. */
+export const picture = signal<Picture>({ kind: "ink", ink: NO_INK });
+
 /** The last that came of the open net. A trace belongs to the net's weights if their versions agree. */
 export const net = signal<Net | null>(null);
 export const trace = signal<Trace | null>(null);
@@ -31,3 +36,36 @@ export const events = signal<readonly RunEvent[]>([]);
 /** What the page waits for, or what went wrong; shown to the reader. */
 export const waiting = signal<string | null>("Connecting to Convlens ...");
 export const problem = signal<string | null>(null);
+
+/** What the reader chose; `systemTheme` is what the system asks for. */
+export const chosenTheme = signal<Theme | null>(null);
+export const systemTheme = signal<Theme>("light");
+export const theme = computed<Theme>(() => chosenTheme.value ?? systemTheme.value);
+export const ramp = computed(() => RAMPS[theme.value]);
+
+/** What the server says of the open net. */
+export const summary = computed<NetSummary | null>(
+  () => nets.value.find(({ id }) => id === netId.value) ?? null,
+);
+
+/** The class that the net gives the highest probability, where its last call has one number a class. */
+export const answer = computed<{ name: string; index: number; probability: number | null } | null>(() => {
+  const last = net.value?.calls[net.value.calls.length - 1];
+  const values = last && trace.value?.activations.get(last.output);
+  const classes = summary.value?.classes ?? [];
+  if (!last || !values || values.data.length !== classes.length) return null;
+  const data = values.data as Float32Array;
+  const index = data.indexOf(Math.max(...data));
+  const isProbability = last.form?.kind === "normalisation" && last.form.function === "softmax";
+  return { name: classes[index], index, probability: isProbability ? data[index] : null };
+});
+
+/** The unit's tensor and whole index, item of the batch first. */
+export function wholeIndex(unit: Unit): { key: string; index: number[] } {
+  return { key: `activation/${unit.layer}`, index: [0, ...unit.index] };
+}
+
+/** The unit at a place of a layer's activation. */
+export function unitAtPlace(layer: string, place: number, shape: readonly number[]): Unit {
+  return { layer, index: indexAt(place, shape).slice(1) };
+}

@@ -86,6 +86,8 @@ export interface NetSummary {
   readonly samples: number;
   readonly preprocessing: Preprocessing;
   readonly card: Readonly<Record<string, unknown>>;
+  /** False for a trace file, which holds one image and no net to show others to. */
+  readonly accepts_images: boolean;
 }
 
 export interface RunSummary {
