@@ -47,7 +47,7 @@ class Recording(TorchDispatchMode):
         super().__init__()
         self.calls: list[_RecordedCall] = []
         self.tensors: dict[str, Tensor] = {}
-        self._keys: dict[_Place, str] = {}
+        self._keys: dict[_Place, str | None] = {}  # None: computed from the input, but not recorded
         self._kept: list[Tensor] = []
         self._modules: list[tuple[str, int, bool]] = [("", 0, False)]
         self._visits = 0
@@ -63,12 +63,15 @@ class Recording(TorchDispatchMode):
     def number(self, tensor: Tensor) -> str:
         key = self._keys.get(_place(tensor))
         if key is None:
-            raise NoFormError("It reads a tensor that did not come from the net's input or weights by a recorded call.")
+            raise NoFormError(
+                "It reads a tensor that is not recorded: a constant, a second output, or changed under another name."
+            )
         return key
 
     def weight(self, tensor: Tensor, role: str) -> str:
-        key = self._keys.get(_place(tensor))
-        if key is not None and not key.startswith("weight/"):
+        place = _place(tensor)
+        key = self._keys.get(place)
+        if place in self._keys and not (key or "").startswith("weight/"):
             raise NoFormError("Its weights are computed from the input.")
         if key is None:
             key = _distinct(f"weight/{self._modules[-1][0] or 'net'}.{role}", set(self.tensors))
@@ -99,12 +102,8 @@ class Recording(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        known = [
-            key
-            for leaf in tree_leaves((args, kwargs))
-            if isinstance(leaf, Tensor) and (key := self._keys.get(_place(leaf))) is not None
-        ]
-        depends = any(not key.startswith("weight/") for key in known)
+        places = [_place(leaf) for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
+        depends = any(place in self._keys and not (self._keys[place] or "").startswith("weight/") for place in places)
         form, reason = None, None
         if func._schema.is_mutable:
             # The form is built while the keys of the old values are known.
@@ -122,6 +121,7 @@ class Recording(TorchDispatchMode):
         key = f"#{len(self.calls)}"
         self.calls.append(_RecordedCall(func, key, form, reason, module, visit, is_leaf))
         self.know(output, key)
+        self._keys.update(dict.fromkeys(map(_place, outputs[1:]), None))
         return result
 
     def _describe(self, func: Any, args: Any, kwargs: Any, output: Tensor) -> tuple[Form | None, str | None]:
@@ -138,7 +138,7 @@ class Recording(TorchDispatchMode):
             return None, str(reason)
 
     def _save_before_change(self, func: Any, args: Any, kwargs: Any) -> None:
-        """Copy recorded values that an in-place call is about to overwrite, and forget where they lay."""
+        """Copy recorded values that an in-place call is about to overwrite; where they lay is no longer recorded."""
         changed = {
             _storage(args[place])
             for place, argument in enumerate(func._schema.arguments)
@@ -149,7 +149,7 @@ class Recording(TorchDispatchMode):
         }
         for key, tensor in self.tensors.items():
             if _storage(tensor) in changed:
-                self._keys = {place: name for place, name in self._keys.items() if name != key}
+                self._keys = {place: None if name == key else name for place, name in self._keys.items()}
                 self.tensors[key] = tensor.clone()
 
 

@@ -12,11 +12,11 @@ from convlens.errors import TraceError
 
 
 def to_batch(image: Any, preprocessing: Preprocessing | None) -> tuple[Tensor, Tensor | None]:
-    """Make a batch of one of an image; take a floating-point tensor as it is.
+    """Make a batch of an image; take a floating-point tensor as it is.
 
     Args:
         image: a file's path; a PIL image; a uint8 array or tensor (row, column), (row, column, channel) for arrays,
-            (channel, row, column) for tensors; or a float tensor that the net can read: one item or a whole batch.
+            (channel, row, column) for tensors; or a float tensor that is ready for the net, item of the batch first.
         preprocessing: what the net expects of pixels.
 
     Returns:
@@ -26,7 +26,7 @@ def to_batch(image: Any, preprocessing: Preprocessing | None) -> tuple[Tensor, T
         TraceError: the image is none of these, or there is no preprocessing for pixels.
     """
     if isinstance(image, Tensor) and image.is_floating_point():
-        return (image if image.dim() == 4 else image[None]), None
+        return image, None
     pixels = _pixels(image)
     if preprocessing is None:
         raise TraceError(

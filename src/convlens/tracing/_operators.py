@@ -5,7 +5,7 @@ A new operator is one entry here. What an entry cannot describe it refuses with 
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -19,6 +19,7 @@ class NoFormError(Exception):
     """A call that no form describes; the message is the reason, in a sentence."""
 
 
+@runtime_checkable
 class Reader(Protocol):
     """What an entry may ask of the capture."""
 

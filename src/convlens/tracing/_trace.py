@@ -211,7 +211,7 @@ def trace(
     Args:
         net: any module that reads one tensor. It is left as it was: no hooks, same mode, same weights.
         image: a file's path; a PIL image; uint8 pixels: (row, column), an array (row, column, channel) or a tensor
-            (channel, row, column); or a float tensor that is ready for the net, one item or a batch.
+            (channel, row, column); or a float tensor that is ready for the net, item of the batch first.
         preprocessing: how pixels become the input; that of the net's card where it has one.
         probabilities: whether to follow the scores with a softmax over the classes, recorded as "probabilities".
 

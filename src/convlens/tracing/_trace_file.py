@@ -131,7 +131,7 @@ def _output_shape(form: Form, shapes: dict[str, tuple[int, ...]], *, output: tup
         weight = shapes[form.weight]
         if form.groups < 1 or weight[0] % form.groups or weight[1:] != (channels // form.groups, *form.kernel):
             raise ShapeError(
-                f"weight of shape {weight} for {channels} channels in {form.groups} groups, kernel {form.kernel}"
+                f"a weight of {weight} for {channels} channels, groups={form.groups}, kernel={form.kernel}"
             )
         channels = weight[0]
         if any(shapes[key] != (channels,) for key in (form.bias, form.shift) if key is not None):

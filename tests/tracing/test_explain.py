@@ -1,0 +1,122 @@
+"""What closes: |form in float64 - recorded float32| within the bound, for every unit of every layer."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import convlens as cl
+
+
+def every_explanation(trace, item=0):
+    for call in trace.calls:
+        for index in product(*map(range, trace.tensors[call.output].shape[1:])):
+            yield trace.explain(call.name, *index, item=item)
+
+
+def test_karns_example_gives_the_numbers_of_the_article():
+    # Karn (2016): a 5 x 5 image of zeros and ones, and a 3 x 3 filter
+    image = torch.tensor([[1, 1, 1, 0, 0], [0, 1, 1, 1, 0], [0, 0, 1, 1, 1], [0, 0, 1, 1, 0], [0, 1, 1, 0, 0]])
+    net = nn.Conv2d(1, 1, 3, bias=False)
+    net.weight.data = torch.tensor([[[[1.0, 0, 1], [0, 1, 0], [1, 0, 1]]]])
+    trace = cl.trace(net, image.float().view(1, 1, 5, 5))
+    totals = [[trace.explain("convolution", 0, row, column).total for column in range(3)] for row in range(3)]
+    assert totals == [[4, 3, 4], [2, 4, 3], [2, 3, 4]]
+
+
+class EveryOperator(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(2, 4, 3, stride=2, padding=1, padding_mode="zeros")
+        self.grouped = nn.Conv2d(4, 6, (3, 2), padding=(2, 1), dilation=(2, 1), groups=2, bias=False)
+        self.norm = nn.BatchNorm2d(6)
+        self.fc = nn.Linear(72, 5)
+
+    def forward(self, image):
+        maps = torch.relu(self.norm(self.grouped(self.conv(image))))
+        left = nn.functional.max_pool2d(maps, 3, stride=2, padding=1)
+        right = nn.functional.avg_pool2d(left, 2, stride=1, padding=1, count_include_pad=False)[:, :, 1:, ::2]
+        pooled = nn.functional.adaptive_avg_pool2d(left, 1) + maps.mean((2, 3), keepdim=True)
+        left = left[:, :, :3, :3]
+        joined = torch.cat([left.tanh() - 1, left.sigmoid() * 0.5 + pooled, left.transpose(2, 3) * left], 1)
+        both = torch.cat([joined[:, ::4, :3, :3].permute(0, 2, 3, 1).flatten(1), right.flatten(1)[:, :27]], 1)
+        return torch.log_softmax(self.fc(both), 1)
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e3])
+def test_every_operator_closes_at_every_unit(scale):
+    torch.manual_seed(1)
+    net = EveryOperator()
+    for tensor in (net.norm.running_mean, net.norm.running_var, net.norm.weight, net.norm.bias):
+        tensor.data.uniform_(0.01, 9.0)
+    trace = cl.trace(net, torch.randn(2, 2, 12, 12) * scale, probabilities=True)
+    explanations = [*every_explanation(trace), *every_explanation(trace, item=1)]
+    assert len(explanations) > 2000
+    assert [str(each) for each in explanations if not each.closes] == []
+
+
+def test_three_dimensional_and_one_dimensional_convolutions_close():
+    for net, shape in ((nn.Conv1d(2, 3, 3, stride=2, padding=1), (1, 2, 9)), (nn.Conv3d(1, 2, 2), (1, 1, 3, 4, 5))):
+        explanations = list(every_explanation(cl.trace(net, torch.randn(shape))))
+        assert explanations
+        assert all(each.closes for each in explanations)
+
+
+def test_a_recorded_value_that_is_off_by_twice_the_tolerance_does_not_close():
+    trace = cl.trace(nn.Conv2d(1, 1, 5), torch.randn(1, 1, 8, 8))
+    good = trace.explain("convolution", 0, 2, 1)
+    trace.tensors["activation/convolution"][0, 0, 2, 1] += 2 * good.tolerance
+    spoiled = cl.Trace("", trace.calls, tensors=trace.tensors).explain("convolution", 0, 2, 1)
+    assert good.closes
+    assert not spoiled.closes
+
+
+def test_a_wrong_weight_does_not_close():
+    trace = cl.trace(nn.Conv2d(1, 1, 5), torch.randn(1, 1, 8, 8))
+    trace.tensors["weight/weight"][0, 0, 0, 0] += 0.01
+    assert not trace.explain("convolution", 0, 0, 0).closes
+
+
+def test_the_terms_are_what_a_naive_loop_over_the_window_reads():
+    net = nn.Conv2d(2, 3, 3, stride=2, padding=1)
+    image = torch.randn(1, 2, 7, 7)
+    terms = cl.trace(net, image).explain("convolution", 1, 0, 2).terms
+    expected = [
+        (("input", (channel, row, column)), image[0, channel, row, column].item(), weight.item())
+        for channel in range(2)
+        for row in range(-1, 2)
+        for column in range(3, 6)
+        if row >= 0
+        for weight in [net.weight[1, channel, row + 1, column - 3]]
+    ]
+    assert [((term.source, term.index), term.value, term.weight) for term in terms] == expected
+
+
+def test_of_equal_numbers_the_winner_is_the_one_that_torch_takes():
+    image = torch.tensor([[1.0, 3, 3, 0], [3, 2, 1, 0]]).view(1, 1, 2, 4)
+    _, winners = nn.functional.max_pool2d(image, 2, return_indices=True)
+    trace = cl.trace(nn.MaxPool2d(2), image)
+    found = [trace.explain("max_pool2d_with_indices", 0, 0, column) for column in range(2)]
+    assert [term.terms[term.winner].index for term in found] == [(0, 0, 1), (0, 0, 2)]
+    assert winners.flatten().tolist() == [1, 2]
+
+
+def test_nan_is_carried_and_closes():
+    image = torch.randn(1, 1, 4, 4)
+    image[0, 0, 0, 0] = float("nan")
+    trace = cl.trace(nn.Sequential(nn.ReLU(), nn.MaxPool2d(2)), image)
+    assert np.isnan(trace.explain("1", 0, 0, 0).total)
+    assert trace.explain("0", 0, 0, 0).closes
+    assert trace.explain("1", 0, 0, 0).closes
+
+
+def test_every_unit_of_lenet_closes_on_a_real_digit(mnist_folder):
+    test = cl.data.load(mnist_folder).test
+    net = cl.architectures.build("lenet")
+    preprocessing = cl.data.Preprocessing(1, (28, 28), padding=2, mean=(0.1307,), deviation=(0.3081,))
+    trace = cl.trace(net, test[0].image, preprocessing=preprocessing, probabilities=True)
+    explanations = list(every_explanation(trace))
+    assert len(explanations) == 2 * (6 * 28 * 28 + 16 * 10 * 10 + 120 + 100 + 10) + 6 * 14 * 14 + 2 * 16 * 5 * 5
+    assert [str(each) for each in explanations if not each.closes] == []
