@@ -3,7 +3,7 @@
 
 import { eachTap, numbers, type Read, reads, type ShapeOf } from "./forms.ts";
 import { placeOf } from "./indexing.ts";
-import { countDecimals, rounded, roundedUp } from "./numbers.ts";
+import { countDecimals, rounded } from "./numbers.ts";
 import type { Call, Form, Maximum, Normalisation, Pointwise, Tensors, WeightedSum } from "./types.ts";
 
 /** One number that a unit is made of. */
@@ -41,12 +41,14 @@ export interface Explanation {
   readonly winner: number | null;
   /** All numbers of the explanation are printed with this many decimals. */
   readonly decimals: number;
-  /** What is printed below the terms, in units of the last decimal. In a sum the total is exactly terms + addends. */
+  /** What is printed below the terms, in units of the last decimal. */
   readonly units: {
+    /** Of a sum all terms and addends, exactly; of a softmax its exponentials; else null. */
+    readonly sum: number | null;
+    /** Of a sum the same. */
     readonly total: number;
     readonly recorded: number;
     readonly difference: number;
-    readonly tolerance: number;
   };
 }
 
@@ -57,19 +59,22 @@ interface Evaluation {
   readonly total: number;
   readonly tolerance: number;
   readonly winner: number | null;
-  /** Whether the total is the sum of products and addends, so that it is added up from what is printed. */
-  readonly isSum: boolean;
 }
 
 const ROUNDOFF = 2 ** -24; // of float32: half the distance from 1 to the next larger number
 const SMALLEST = 2 ** -126; // float32 loses digits below it: each rounding may add as much, at most
-const DERIVED_WEIGHT_ROUNDINGS = 7; // batch normalisation: square root, reciprocal, two products, storing both
+const DERIVED_WEIGHT_ROUNDINGS = 8; // batch normalisation: what Python derives scale and shift with
 const FUNCTION_ROUNDINGS = 8; // tanh, sigmoid, exp: vectorised ones err by a few units in the last place
 
 /** Bound the relative error of this many roundings. Source: Higham (2002), section 3.1. */
 function gamma(roundings: number): number {
   const spent = roundings * ROUNDOFF;
   return spent < 1 ? spent / (1 - spent) : Number.POSITIVE_INFINITY;
+}
+
+/** How far this many roundings may lead from a number of this magnitude. */
+function rounding(magnitude: number, roundings: number): number {
+  return gamma(roundings) * Math.abs(magnitude) + roundings * SMALLEST;
 }
 
 function add(summands: Iterable<number>): number {
@@ -82,13 +87,12 @@ function sum(products: number[], addends: Evaluation["addends"], roundings: numb
   const beside = addends.map(([, value]) => value);
   const magnitude = add(products.map(Math.abs)) + add(beside.map(Math.abs));
   const total = add(products) + add(beside);
-  const tolerance = gamma(roundings) * magnitude + roundings * SMALLEST;
-  return { products, addends, total, tolerance, winner: null, isSum: true };
+  return { products, addends, total, tolerance: rounding(magnitude, roundings), winner: null };
 }
 
 function weightedSum(form: WeightedSum, products: number[], addends: Evaluation["addends"]): Evaluation {
   const derived = form.shift === null ? 0 : DERIVED_WEIGHT_ROUNDINGS;
-  return sum(products, addends, products.length + addends.length + derived);
+  return sum(products, addends, products.length + 1 + derived);
 }
 
 function maximum(values: number[]): Evaluation {
@@ -97,14 +101,14 @@ function maximum(values: number[]): Evaluation {
     // torch takes NaN for the largest
     if (values[i] > values[winner] || (Number.isNaN(values[i]) && !Number.isNaN(values[winner]))) winner = i;
   }
-  return { products: values, addends: [], total: values[winner], tolerance: 0, winner, isSum: false };
+  return { products: values, addends: [], total: values[winner], tolerance: 0, winner };
 }
 
 function pointwise(form: Pointwise, values: number[], products: number[]): Evaluation {
   const addends = form.constant === null ? [] : ([["constant", form.constant]] as const);
   if (form.function === "add") return sum(products, addends, products.length + 1);
   const { total, tolerance } = apply(form, values);
-  return { products: values, addends, total, tolerance, winner: null, isSum: false };
+  return { products: values, addends, total, tolerance, winner: null };
 }
 
 function apply(form: Pointwise, values: number[]): { total: number; tolerance: number } {
@@ -112,12 +116,12 @@ function apply(form: Pointwise, values: number[]): { total: number; tolerance: n
   switch (form.function) {
     case "multiply": {
       const total = values.reduce((product, factor) => product * factor, 1) * (form.constant ?? 1);
-      return { total, tolerance: gamma(values.length) * Math.abs(total) + SMALLEST };
+      return { total, tolerance: rounding(total, values.length) };
     }
     case "tanh":
     case "sigmoid": {
       const total = form.function === "tanh" ? Math.tanh(value) : sigmoid(value);
-      return { total, tolerance: gamma(FUNCTION_ROUNDINGS) * Math.abs(total) + SMALLEST };
+      return { total, tolerance: rounding(total, FUNCTION_ROUNDINGS) };
     }
     default:
       return { total: Math.max(0, value), tolerance: 0 };
@@ -141,7 +145,7 @@ function normalisation(form: Normalisation, values: number[], own: number): Eval
   const total = softmax ? exponentials[own] / whole : values[own] - largest - Math.log(whole);
   const tolerance = softmax ? relative * total + SMALLEST : relative * (1 + Math.abs(total));
   const addends = [["largest", largest]] as const;
-  return { products: exponentials, addends, total, tolerance, winner: own, isSum: false };
+  return { products: exponentials, addends, total, tolerance, winner: own };
 }
 
 /** Every tensor of a trace and its net: activations and weights. */
@@ -191,7 +195,7 @@ function evaluate(
     case "normalisation":
       return normalisation(form, values, index[form.axis]);
     case "rearrangement":
-      return { products: values, addends: [], total: values[0], tolerance: 0, winner: null, isSum: false };
+      return { products: values, addends: [], total: values[0], tolerance: 0, winner: null };
   }
 }
 
@@ -206,23 +210,25 @@ export function explain(call: Call, index: readonly number[], all: Numbers): Exp
   if (form === null) return null;
   const read = reads(call, index, shapesIn(all), all.weights);
   const values = read.map((one) => numberAt(all, one.key, one.index));
-  const { products, addends, total, tolerance, winner, isSum } = evaluate(form, read, values, index, all);
+  const evaluation = evaluate(form, read, values, index, all);
+  const { products, total, tolerance, winner } = evaluation;
   const recorded = numberAt(all, call.output, index);
   const difference = total === recorded ? 0 : total - recorded;
-  const magnitude = add(products.map(Math.abs)) + add(addends.map(([, value]) => Math.abs(value)));
-  const decimals = countDecimals(products.length + addends.length, { tolerance, magnitude });
-  const units = products.map((product) => rounded(product, decimals));
-  const beside = addends.map(([name, value]) => ({ name, value, units: rounded(value, decimals) }));
-  const totalUnits = isSum
-    ? add(units) + add(beside.map((addend) => addend.units))
-    : rounded(total, decimals);
-  const recordedUnits = rounded(recorded, decimals);
+  const decimals = decimalsOf(form, evaluation, [...values, total, recorded]);
+  const terms = read.map((one, i) => {
+    return { ...one, value: values[i], product: products[i], units: rounded(products[i], decimals) };
+  });
+  const addends = evaluation.addends.map(([name, value]) => ({
+    name,
+    value,
+    units: rounded(value, decimals),
+  }));
   return {
     call,
     form,
     index,
-    terms: read.map((one, i) => ({ ...one, value: values[i], product: products[i], units: units[i] })),
-    addends: beside,
+    terms,
+    addends,
     total,
     recorded,
     difference,
@@ -230,13 +236,47 @@ export function explain(call: Call, index: readonly number[], all: Numbers): Exp
     closes: (Number.isNaN(total) && Number.isNaN(recorded)) || Math.abs(difference) <= tolerance,
     winner,
     decimals,
-    units: {
-      total: totalUnits,
-      recorded: recordedUnits,
-      difference: totalUnits - recordedUnits,
-      tolerance: roundedUp(tolerance, decimals),
-    },
+    units: below(form, terms, addends, {
+      total: rounded(total, decimals),
+      recorded: rounded(recorded, decimals),
+    }),
   };
+}
+
+/** Whether a form's value is the sum of its terms and addends. */
+export function isSum(form: Form): boolean {
+  return form.kind === "weighted_sum" || (form.kind === "pointwise" && form.function === "add");
+}
+
+function decimalsOf(form: Form, evaluation: Evaluation, shown: readonly number[]): number {
+  const { products, addends, tolerance } = evaluation;
+  const magnitude = add(products.map(Math.abs));
+  if (isSum(form)) {
+    const beside = add(addends.map(([, value]) => Math.abs(value)));
+    return countDecimals(products.length + addends.length, { tolerance, magnitude: magnitude + beside });
+  }
+  if (form.kind === "normalisation") {
+    const spent = gamma(products.length + 1) * magnitude;
+    return countDecimals(products.length, { tolerance: spent, magnitude });
+  }
+  return countDecimals(1, {
+    tolerance: 0,
+    magnitude: shown.reduce((most, x) => Math.max(most, Math.abs(x)), 0),
+  });
+}
+
+/** What is printed below the terms. */
+function below(
+  form: Form,
+  terms: readonly Term[],
+  addends: readonly Addend[],
+  own: { readonly total: number; readonly recorded: number },
+): Explanation["units"] {
+  const ofTerms = add(terms.map((term) => term.units));
+  const sum = isSum(form) ? ofTerms + add(addends.map((addend) => addend.units)) : ofTerms;
+  const total = isSum(form) ? sum : own.total;
+  const hasSum = isSum(form) || form.kind === "normalisation";
+  return { sum: hasSum ? sum : null, total, recorded: own.recorded, difference: total - own.recorded };
 }
 
 /** The terms that come from one map (or, of a linear layer, from all features). */

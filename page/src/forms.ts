@@ -291,7 +291,7 @@ function placesMarked(marks: Uint8Array): Uint32Array {
   return places;
 }
 
-/** Rows and columns of an image, first and last inclusive. */
+/** Rows and columns of an image: the first, and one past the last. */
 export interface Rectangle {
   readonly rows: readonly [number, number];
   readonly columns: readonly [number, number];
@@ -311,7 +311,7 @@ export function rectangle(places: Uint32Array, shape: readonly number[]): Rectan
     left = Math.min(left, column);
     right = Math.max(right, column);
   }
-  return { rows: [top, bottom], columns: [left, right] };
+  return { rows: [top, bottom + 1], columns: [left, right + 1] };
 }
 
 /** The pixels of the net's input that one unit reads, framed; null where it reads none or the way back is unknown. */

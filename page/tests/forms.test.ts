@@ -306,8 +306,8 @@ for (const { layer, side } of [
   test(`a unit of LeNet's ${layer} sees ${side} x ${side} pixels`, () => {
     const unit = { key: `activation/${layer}`, index: [0, 0, 0, 1] };
     const field = receptiveField(LENET, unit, shapesOf(LENET_SHAPES));
-    assert.deepEqual(field?.rows, [0, side - 1]);
-    assert.equal((field?.columns[1] ?? 0) - (field?.columns[0] ?? 0) + 1, side);
+    assert.deepEqual(field?.rows, [0, side]);
+    assert.equal((field?.columns[1] ?? 0) - (field?.columns[0] ?? 0), side);
   });
 }
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { countDecimals, decimal, plain, printed, rounded, short } from "../src/numbers.ts";
+import { bound, countDecimals, decimal, plain, printed, rounded, short } from "../src/numbers.ts";
 import { random } from "./random.ts";
 
 /** Read a printed decimal back, exactly: its digits as one whole number. */
@@ -71,6 +71,19 @@ test("two neighbouring float32 numbers are printed differently", () => {
 
 test("a sum of nothing but zeros gets the fewest decimals", () => {
   assert.equal(countDecimals(25, { tolerance: 25 * 2 ** -126, magnitude: 0 }), 4);
+});
+
+test("a bound is printed with two digits and never below itself", () => {
+  for (const [value, decimals, text] of [
+    [1.231e-6, 4, "0.0000013"],
+    [1.231e-6, 9, "0.000001300"],
+    [9.99e-6, 4, "0.0000100"],
+    [0, 4, "0.0000"],
+    [1234, 2, "1300.00"],
+    [1.231e-30, 4, "1.3e\u221230"],
+  ] as const) {
+    assert.equal(bound(value, decimals), text);
+  }
 });
 
 test("what is no number says so", () => {
