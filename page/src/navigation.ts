@@ -36,7 +36,7 @@ export function followAddress(): void {
     const address = current.value;
     if (!state.nets.value.length && !state.runs.value.length) return; // nothing is known yet
     clearTimeout(timer);
-    if (step.peek() !== writtenStep) write(address);
+    if (step.peek() !== writtenStep && !state.slid.peek()) write(address);
     else timer = window.setTimeout(() => write(current.peek()), SETTLED);
   });
 }
@@ -55,7 +55,7 @@ function write(address: Address): void {
   const isFirst = writtenStep === "";
   writtenStep = step.peek();
   if (hash === location.hash) return;
-  if (isNewStep && !isFirst) history.pushState(null, "", hash);
+  if (isNewStep && !isFirst && !state.slid.peek()) history.pushState(null, "", hash);
   else history.replaceState(null, "", hash);
 }
 

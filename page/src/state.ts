@@ -22,6 +22,12 @@ export const runId = signal<string>("");
 export const openUnit = signal<Unit | null>(null);
 export const hoveredUnit = signal<Unit | null>(null);
 
+/**
+ * Whether the reader came to the open unit by walking or sliding, step by step: such a step changes the address but is
+ * none to go back from. Set it in the same batch as `openUnit`.
+ */
+export const slid = signal(false);
+
 export const colourScope = signal<ColourScope>("layer");
 
 /** What the net is shown. */

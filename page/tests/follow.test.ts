@@ -11,7 +11,8 @@ import { random, randomTensor } from "./random.ts";
 const window = { kernel: [3, 2], stride: [2, 1], padding: [1, 0], dilation: [1, 2] };
 const plain = { axis: null, axes: null, starts: null, steps: null };
 const a = "activation/a";
-const moved = (form: object): Form => ({ kind: "rearrangement", inputs: [a], ...plain, ...form }) as unknown as Form;
+const moved = (form: object): Form =>
+  ({ kind: "rearrangement", inputs: [a], ...plain, ...form }) as unknown as Form;
 const CASES: { name: string; output: number[]; form: Form }[] = [
   {
     name: "a grouped, strided, padded, dilated convolution",
