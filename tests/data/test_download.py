@@ -58,7 +58,7 @@ def server() -> Iterator[Server]:
                 return
             self.wfile.write(state.content[start:][: state.cut_after])
 
-        def log_message(self, *_: object) -> None:
+        def log_message(self, format: str, *args: object) -> None:
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:

@@ -3,19 +3,19 @@
 import contextlib
 import io
 import os
+from collections.abc import Generator
 from pathlib import Path
 
 import numpy as np
 import torch
 from jaxtyping import UInt8
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from convlens.errors import DataError
 
 # Decoders that are tried, whatever the file is called. Pillow has more, which nobody needs and few people test.
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
-_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm")
 
 
 def read_image(
@@ -36,50 +36,74 @@ def read_image(
     Raises:
         DataError: the file is missing, of another format, damaged, truncated, or too large.
     """
-    name = "these bytes" if isinstance(source, bytes) else str(source)
     try:
         content = source if isinstance(source, bytes) else Path(source).read_bytes()
-        with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
-            rows, columns = image.height, image.width
-            if rows * columns > megapixels * 1e6:
-                raise DataError(
-                    f"An image has at most {megapixels:g} million pixels. Received {name} with rows={rows}, "
-                    f"columns={columns}. Scale it down first."
-                )
-            image.load()
-            return _pixels(image)
-    except UnidentifiedImageError:
+        return decode_image(content, megapixels=megapixels)
+    except (DataError, OSError) as error:
+        name = f"{len(source):,} bytes" if isinstance(source, bytes) else str(source)
         raise DataError(
-            f"An image is a JPEG, PNG, WebP, GIF, BMP, TIFF or PPM file. Received {name} of {len(content):,} bytes, "
-            "which is none of them. Convert it first."
-        ) from None
+            f"An image is a whole JPEG, PNG, WebP, GIF, BMP, TIFF or PPM file. Received {name}: {error}. "
+            "Export or fetch it again."
+        ) from error
+
+
+def decode_image(content: bytes, *, megapixels: float = 64) -> UInt8[Tensor, "channel row column"]:
+    """Do what `read_image` does, with the bare reason as the message of an error."""
+    with _opened(io.BytesIO(content), megapixels=megapixels) as image:
+        image.load()
+        return _pixels(image)
+
+
+def image_shape(path: Path, *, megapixels: float = 64) -> tuple[int, int, int]:
+    """Read from its header which shape `read_image` will give an image: channels, rows, columns.
+
+    Raises:
+        DataError: the header tells that the image cannot be read; the message is the bare reason.
+    """
+    with _opened(path, megapixels=megapixels) as image:
+        sides = (image.height, image.width)
+        with contextlib.suppress(Exception):  # as in _pixels
+            if image.getexif().get(ExifTags.Base.Orientation) in (5, 6, 7, 8):  # those that turn by 90 degrees
+                sides = (image.width, image.height)
+        return (1 if _is_grey(image) else 3, *sides)
+
+
+@contextlib.contextmanager
+def _opened(file: io.BytesIO | Path, *, megapixels: float) -> Generator[Image.Image, None, None]:
+    """Open an image within the limits; whatever goes wrong until it is closed becomes a DataError."""
+    try:
+        with Image.open(file, formats=_FORMATS) as image:
+            if image.height * image.width > megapixels * 1e6:
+                raise DataError(
+                    f"{image.height:,} rows x {image.width:,} columns are more than {megapixels:g} million pixels"
+                )
+            yield image
+    except UnidentifiedImageError:
+        raise DataError("none of these formats") from None
     except DataError:
         raise
-    except (
-        Exception
-    ) as error:  # damaged files make Pillow raise almost anything: SyntaxError, struct.error, IndexError ...
-        raise DataError(f"{name} cannot be read as an image: {error}. Fetch or export the file again.") from error
+    except Exception as error:  # damaged files make Pillow raise almost anything: SyntaxError, struct.error ...
+        raise DataError(f"damaged ({type(error).__name__}: {error})") from error
 
 
-def is_image_name(name: str) -> bool:
-    """Say whether a file's name ends as that of an image that `read_image` may read."""
-    return name.lower().endswith(_SUFFIXES)
+def _is_grey(image: Image.Image) -> bool:
+    return image.mode in ("1", "L", "LA") or _has_16_bits(image)
+
+
+def _has_16_bits(image: Image.Image) -> bool:
+    # Pillow names 16-bit grey "I;16" and its kin, or "I" in a PNM or PNG file.
+    return image.mode.startswith("I;16") or (image.mode == "I" and image.format in ("PPM", "PNG"))
 
 
 def _pixels(image: Image.Image) -> UInt8[Tensor, "channel row column"]:
-    # Pillow names 16-bit grey "I;16" and its kin, or "I" in a PNM or PNG file; its own conversion to 8 bits clips.
-    sixteen_bits = image.mode.startswith("I;16") or (image.mode == "I" and image.format in ("PPM", "PNG"))
-    if image.mode == "F" or (image.mode == "I" and not sixteen_bits):
-        raise DataError(
-            "An image holds bytes or 16-bit grey: of 32-bit numbers nobody says which is white. "
-            f"Received mode={image.mode!r}. Scale its numbers to 0..255 and save them as PNG."
-        )
     with contextlib.suppress(Exception):  # a damaged EXIF block says nothing against the pixels
         ImageOps.exif_transpose(image, in_place=True)
-    if sixteen_bits:
-        scaled = np.rint(np.asarray(image, dtype=np.float64) / 257)  # 65535 = 257 * 255
+    grey = _is_grey(image)
+    if _has_16_bits(image):  # Pillow's own conversion clips
+        scaled = np.rint(np.asarray(image, dtype=np.float32) / 257)  # 65535 = 257 * 255
         return torch.from_numpy(scaled.astype(np.uint8)).unsqueeze(0)
-    grey = image.mode in ("1", "L", "LA")
+    if image.mode in ("I", "F"):
+        raise DataError("32-bit numbers, of which nobody says which is white; scale them to 0..255")
     if image.has_transparency_data:
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
     channels = np.array(image.convert("L" if grey else "RGB"))
