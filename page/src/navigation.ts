@@ -53,9 +53,11 @@ function write(address: Address): void {
   const hash = formatAddress(address);
   const isNewStep = step.peek() !== writtenStep;
   const isFirst = writtenStep === "";
+  const isWalk = state.slid.peek();
   writtenStep = step.peek();
+  state.slid.value = false;
   if (hash === location.hash) return;
-  if (isNewStep && !isFirst && !state.slid.peek()) history.pushState(null, "", hash);
+  if (isNewStep && !isFirst && !isWalk) history.pushState(null, "", hash);
   else history.replaceState(null, "", hash);
 }
 
