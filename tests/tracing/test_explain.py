@@ -110,13 +110,3 @@ def test_nan_is_carried_and_closes():
     assert np.isnan(trace.explain("1", 0, 0, 0).total)
     assert trace.explain("0", 0, 0, 0).closes
     assert trace.explain("1", 0, 0, 0).closes
-
-
-def test_every_unit_of_lenet_closes_on_a_real_digit(mnist_folder):
-    test = cl.data.load(mnist_folder).test
-    net = cl.architectures.build("lenet")
-    preprocessing = cl.data.Preprocessing(1, (28, 28), padding=2, mean=(0.1307,), deviation=(0.3081,))
-    trace = cl.trace(net, test[0].image, preprocessing=preprocessing, probabilities=True)
-    explanations = list(every_explanation(trace))
-    assert len(explanations) == 2 * (6 * 28 * 28 + 16 * 10 * 10 + 120 + 100 + 10) + 6 * 14 * 14 + 2 * 16 * 5 * 5
-    assert [str(each) for each in explanations if not each.closes] == []
