@@ -19,11 +19,8 @@ let waits = false;
 /** When the pen moved first of all moves that no request has carried yet; milliseconds as performance.now() counts. */
 let penMoved: number | null = null;
 
-/** Called with the address that the server wants shown first, and with later ones. */
-export interface Guide {
-  readonly start: (address: string) => void;
-  readonly show: (address: string) => void;
-}
+/** Called with the address that the server wants shown first, whenever the server says what it has. */
+export type Guide = (start: string) => void;
 
 /** Connect, stay connected, and keep asking for what the state names. */
 export function connect(guide: Guide): void {
@@ -126,9 +123,6 @@ function receive({ header, tensors }: Message<ServerHeader>, guide: Guide): void
         state.events.value = [...state.events.peek().slice(0, header.first), ...header.events];
       }
       break;
-    case "show":
-      guide.show(header.address);
-      break;
     case "error":
       state.problem.value = header.message;
       if (header.sequence === underWay?.sequence) settle();
@@ -145,7 +139,7 @@ function receiveHello(header: ServerHeader & { what: "hello" }, guide: Guide): v
     if (again) state.problem.value = null;
   });
   const [netBefore, runBefore] = [state.netId.peek(), state.runId.peek()];
-  guide.start(header.start);
+  guide(header.start);
   // Where nothing changed, no effect asks: after a lost connection, or when a run's net has come.
   if (netBefore && netBefore === state.netId.peek() && (again || !state.net.peek())) openNet(netBefore);
   if (runBefore && runBefore === state.runId.peek() && again) watch(runBefore);

@@ -21,7 +21,7 @@ const step = computed(() => JSON.stringify([current.value.view, current.value.id
 
 let writtenStep = "";
 let timer = 0;
-/** The address that the server asked for first, while the reader has not left it. */
+/** The address that the server asked for last, from which it may lead on: from training to the pad. */
 let start: string | null = null;
 
 /** Follow the address from now on, and have it follow the state. */
@@ -80,10 +80,9 @@ export function goTo(hash: string): void {
 /** The server said what it has: open what the address names, or where the server wants to begin, or the first net. */
 export function begin(address: string): void {
   batch(() => {
-    if (!location.hash && start === null && address) {
-      start = address;
-      goTo(address);
-    }
+    if (start === null && !location.hash && address) goTo(address);
+    if (start !== null && start !== address) follow(address);
+    start = address;
     const nets = state.nets.peek();
     const runs = state.runs.peek();
     if (!state.runId.peek() && runs.length) state.runId.value = runs[0].id;
@@ -105,9 +104,9 @@ function showSomething(): void {
   if (isEmpty && state.summary.peek()?.samples) state.picture.value = { kind: "sample", index: 0 };
 }
 
-/** Go where the server points, unless the reader has gone elsewhere since the start. */
-export function follow(address: string): void {
+/** Go where the server now points, unless the reader has gone elsewhere. */
+function follow(address: string): void {
   const here = parseAddress(location.hash);
   const began = parseAddress(start ?? "");
-  if (start !== null && here.view === began.view && here.id === began.id) goTo(address);
+  if (here.view === began.view && here.id === began.id) goTo(address);
 }

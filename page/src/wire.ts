@@ -33,7 +33,6 @@ export type ServerHeader =
       readonly events: readonly RunEvent[];
     }
   | { readonly what: "image"; readonly net: string }
-  | { readonly what: "show"; readonly address: string }
   | { readonly what: "error"; readonly sequence: number | null; readonly message: string };
 
 /** Where a tensor lies in a frame: `offset` counts bytes from the end of the header. */
