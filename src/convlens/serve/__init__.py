@@ -1,9 +1,7 @@
-"""Show nets and runs in the page: the wire format, the server, what it holds."""
+"""Show nets, runs and traces in the page: the wire format, what a server holds, the server."""
 
-from convlens.serve._nets import LiveNet as LiveNet
-from convlens.serve._nets import RecordedNet as RecordedNet
-from convlens.serve._runs import RunFolder as RunFolder
-from convlens.serve._samples import samples_for as samples_for
+from convlens.serve._opening import open_workspace as open_workspace
+from convlens.serve._opening import watch_workspace as watch_workspace
 from convlens.serve._server import Server as Server
 from convlens.serve._wire import decode_frame as decode_frame
 from convlens.serve._wire import encode_frame as encode_frame

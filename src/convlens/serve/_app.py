@@ -70,7 +70,9 @@ def build_app(workspace: Workspace, files: Mapping[str, PageFile], *, port: int,
         Route("/image", endpoints.image, methods=["POST"]),
         WebSocketRoute("/wire", endpoints.wire),
     ]
-    return Guard(Starlette(routes=routes, lifespan=endpoints.lifespan), port=port, token=token)
+    app = Starlette(routes=routes, lifespan=endpoints.lifespan)
+    app.router.redirect_slashes = False
+    return Guard(app, port=port, token=token)
 
 
 class _Endpoints:

@@ -1,5 +1,6 @@
 """What the page and the server say to each other. ARCHITECTURE.md ("The wire") has the table."""
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -118,6 +119,11 @@ class Error(_ToPage, tag="error"):
 
     sequence: int | None
     message: str
+
+
+def wire_id(name: str) -> str:
+    """Make of a file's or folder's name an id, which can stand in an address as it is."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name)[-200:]
 
 
 def read_message(received: str | bytes) -> tuple[FromPage, dict[str, Tensor]]:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -16,40 +16,13 @@ from convlens.tracing import Trace, trace
 _T = TypeVar("_T")
 
 
-class Net(Protocol):
-    """What the page can open.
+class LiveNet:
+    """A net with weights, which traces any image. Its weights can be replaced while it is served.
 
     Attributes:
         id: its name on the wire and in addresses.
         version: counts how often its weights changed.
     """
-
-    id: str
-    version: int
-
-    def summary(self) -> NetSummary:
-        """Say what it is."""
-        ...
-
-    def answer_open(self) -> bytes:
-        """Pack its calls and weights."""
-        ...
-
-    def answer_trace(self, image: Tensor, *, sequence: int) -> bytes:
-        """Trace it on an image (uint8; channel, row, column) and pack all activations."""
-        ...
-
-    def answer_sample(self, index: int, *, sequence: int) -> bytes:
-        """Trace it on one of its samples and pack all activations."""
-        ...
-
-    def fit(self, image: Tensor) -> Tensor:
-        """Bring an image to its channels and size, as pixels, not yet padded."""
-        ...
-
-
-class LiveNet:
-    """A net with weights, which traces any image. Its weights can be replaced while it is served."""
 
     def __init__(self, id: str, trained: TrainedNet, *, title: str, samples: Sequence[Example]) -> None:
         self.id = id
@@ -59,11 +32,12 @@ class LiveNet:
         self._trained = trained
 
     def replace(self, trained: TrainedNet) -> None:
-        """Go on with other weights."""
+        """Go on with other weights. Not while a trace is made."""
         self._trained = trained
         self.version += 1
 
     def summary(self) -> NetSummary:
+        """Say what it is."""
         card = self._trained.card
         return NetSummary(
             id=self.id,
@@ -77,17 +51,17 @@ class LiveNet:
         )
 
     def answer_open(self) -> bytes:
-        version = self.version
+        """Pack its calls and weights."""
         blank = torch.zeros(self._trained.card.preprocessing.image_shape, dtype=torch.uint8)
-        return _pack_net(self.id, self._trace(blank), version=version)
+        return _pack_net(self.id, self._trace(blank), version=self.version)
 
     def answer_trace(self, image: Tensor, *, sequence: int, label: int | None = None) -> bytes:
-        version = self.version
+        """Trace it on an image (uint8; channel, row, column) and pack all activations."""
         start = time.perf_counter()
         record = self._trace(image)
         answer = TraceAnswer(
             net=self.id,
-            version=version,
+            version=self.version,
             sequence=sequence,
             milliseconds=(time.perf_counter() - start) * 1e3,
             label=label,
@@ -95,10 +69,12 @@ class LiveNet:
         return _pack_trace(answer, record)
 
     def answer_sample(self, index: int, *, sequence: int) -> bytes:
+        """Trace it on one of its samples and pack all activations."""
         example = _pick(self._samples, index, net=self.id)
         return self.answer_trace(example.image, sequence=sequence, label=example.label)
 
     def fit(self, image: Tensor) -> Tensor:
+        """Bring an image to its channels and size, as pixels, not yet padded."""
         preprocessing = self._trained.card.preprocessing
         rows, columns = preprocessing.size
         padding = preprocessing.padding
@@ -109,7 +85,10 @@ class LiveNet:
 
 
 class RecordedNet:
-    """A trace file: one forward pass, without the net that made it. Its one sample is the recorded image."""
+    """A trace file: one forward pass, without the net that made it. Its one sample is the recorded image.
+
+    It answers what a LiveNet answers.
+    """
 
     version = 1
 
@@ -154,6 +133,9 @@ class RecordedNet:
             f"Received net={self.id!r} and an image of shape={tuple(image.shape)}. "
             "Open the net itself: `convlens open lenet`, a run's folder, or its net.safetensors."
         )
+
+
+Net = LiveNet | RecordedNet
 
 
 def _pack_net(net: str, record: Trace, *, version: int) -> bytes:

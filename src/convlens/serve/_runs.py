@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 
 from convlens.architectures import TrainedNet, load_net
+from convlens.serve._messages import wire_id
 
 EVENTS = "events.jsonl"
 NET = "net.safetensors"
@@ -69,23 +70,32 @@ class RunFolder:
     """A run: its events, and its net whenever that was written anew.
 
     Attributes:
-        id: the folder's name, under which the page asks for the run and its net.
+        id: what the page calls the run and its net.
+        title: the folder's name.
         folder: where it is, or will be.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder.resolve()
-        self.id = self.folder.name
+        self.title = self.folder.name
+        self.id = wire_id(self.title)
         self._tail = self.tail()
         self._seen: tuple[int, int, int] | None = None
 
-    def ended(self) -> bool:
-        """Say whether the training has ended since the last call."""
-        return any(msgspec.json.decode(event, type=_Event).event == "end" for event in self._tail.read())
+    def exists(self) -> bool:
+        """Say whether there are events."""
+        return (self.folder / EVENTS).is_file()
 
     def tail(self) -> EventTail:
         """Begin to read the run's events."""
         return EventTail(self.folder / EVENTS)
+
+    def ended(self) -> bool:
+        """Say whether the training has ended since the last call."""
+        ended = False
+        while events := self._tail.read():
+            ended |= any(msgspec.json.decode(event, type=_Event).event == "end" for event in events)
+        return ended
 
     def newer_net(self) -> TrainedNet | None:
         """Load the net if it was written since the last call.

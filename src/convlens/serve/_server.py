@@ -1,6 +1,7 @@
 """The server: on loopback, for one person's pages."""
 
 import contextlib
+import logging
 import os
 import secrets
 import socket
@@ -43,6 +44,7 @@ class Server:
         app = build_app(workspace, files, port=self.port, token=token)
         # The protocols are named because uvicorn would take others where they are installed. Nothing below a warning is
         # logged: an access log would hold the token. Compression costs more time than it saves on one machine.
+        logging.getLogger("uvicorn.error").addFilter(_is_no_refusal)
         self._uvicorn = uvicorn.Server(
             uvicorn.Config(
                 app,
@@ -70,6 +72,11 @@ class Server:
     def stop(self) -> None:
         """End `run`; from any thread."""
         self._uvicorn.should_exit = True
+
+
+def _is_no_refusal(record: logging.LogRecord) -> bool:
+    """Let uvicorn log anything but its complaint about a WebSocket that was refused with a reason, as ASGI allows."""
+    return "without completing handshake" not in record.getMessage()
 
 
 def _listen(port: int | None) -> socket.socket:

@@ -32,7 +32,7 @@ class Workspace:
         """Say what there is."""
         return Hello(
             nets=[net.summary() for net in self.nets.values()],
-            runs=[RunSummary(id=run.id, title=run.id, net=run.id) for run in self.runs.values()],
+            runs=[RunSummary(id=run.id, title=run.title, net=run.id) for run in self.runs.values()],
             start=self.start,
         )
 
@@ -67,7 +67,7 @@ class Workspace:
         if isinstance(held, LiveNet):
             held.replace(trained)
         else:
-            net = LiveNet(run.id, trained, title=run.id, samples=samples_for(trained.card))
+            net = LiveNet(run.id, trained, title=run.title, samples=samples_for(trained.card))
             self.nets = {**self.nets, run.id: net}  # a new table: another thread may be reading the old one
 
 
