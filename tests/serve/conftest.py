@@ -50,7 +50,7 @@ def client(lenet, samples, page):
 
 @pytest.fixture
 def serve(page):
-    """Run a server of one's own; what is returned talks with it."""
+    """Run a server of one's own, until the test ends; what is returned talks with it."""
     with ExitStack() as servers:
         yield lambda workspace: servers.enter_context(running(workspace, page))
 
@@ -72,6 +72,7 @@ class Client:
     """Knows a server's address and token, and asks in good order unless told otherwise."""
 
     def __init__(self, server):
+        self.server = server
         self.port = server.port
         self.token = server.address.partition("?token=")[2]
         self.host = f"127.0.0.1:{self.port}"

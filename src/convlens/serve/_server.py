@@ -73,6 +73,10 @@ class Server:
         """End `run`; from any thread."""
         self._uvicorn.should_exit = True
 
+    def close(self) -> None:
+        """Give the port back where `run` was never called; `run` does it at its end."""
+        self._listener.close()
+
 
 def _is_no_refusal(record: logging.LogRecord) -> bool:
     """Let uvicorn log anything but its complaint about a WebSocket that was refused with a reason, as ASGI allows."""
