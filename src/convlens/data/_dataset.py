@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from jaxtyping import Int64, UInt8
 from torch import Tensor
+
+from convlens.errors import ShapeError
 
 
 class Example(NamedTuple):
@@ -23,7 +25,16 @@ class Example(NamedTuple):
 
 
 class Part(Sequence[Example]):
-    """One part of a data set (train, val or test): images of one size, held in memory."""
+    """One part of a data set (train, val or test): images of one size, held in memory.
+
+    Attributes:
+        images: pixels, 0..255.
+        labels: of each image, the index of its class.
+        names: of each image, where it came from.
+
+    Raises:
+        ShapeError: there are not as many labels or names as images.
+    """
 
     def __init__(
         self,
@@ -32,6 +43,11 @@ class Part(Sequence[Example]):
         *,
         names: Sequence[str],
     ) -> None:
+        if not len(images) == len(labels) == len(names):
+            raise ShapeError(
+                "Each image has one label and one name. "
+                f"Received {len(images)} images, {len(labels)} labels, {len(names)} names."
+            )
         self.images = images
         self.labels = labels
         self.names = names
@@ -61,4 +77,4 @@ class DataSet:
     val: Part
     test: Part
     classes: tuple[str, ...]
-    source: dict[str, object]
+    source: dict[str, Any]

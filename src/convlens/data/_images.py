@@ -63,7 +63,8 @@ def image_shape(path: Path, *, megapixels: float = 64) -> tuple[int, int, int]:
     with _opened(path, megapixels=megapixels) as image:
         sides = (image.height, image.width)
         with contextlib.suppress(Exception):  # as in _pixels
-            if image.getexif().get(ExifTags.Base.Orientation) in (5, 6, 7, 8):  # those that turn by 90 degrees
+            quarter_turned = image.getexif().get(ExifTags.Base.Orientation) in (5, 6, 7, 8)
+            if quarter_turned and image.format != "TIFF":  # whose sides Pillow has exchanged by now
                 sides = (image.width, image.height)
         return (1 if _is_grey(image) else 3, *sides)
 

@@ -16,11 +16,14 @@ class Preprocessing:
     """Fit an image to a net's input, then normalise it: (pixel / 255 - mean) / deviation.
 
     Attributes:
-        channels: 1 (grey) or 3 (red, green, blue).
+        channels: 1 (grey), 3 (red, green, blue), or another count, which images must then have.
         size: rows and columns that an image is scaled to, in pixels.
         padding: black pixels added at each end of both axes, after scaling.
         mean: of each channel, 0..1.
-        deviation: standard deviation of each channel, 0..1.
+        deviation: standard deviation of each channel, 0..1 and not 0.
+
+    Raises:
+        ShapeError: the values describe no image.
     """
 
     channels: int
@@ -28,6 +31,15 @@ class Preprocessing:
     padding: int
     mean: tuple[float, ...]
     deviation: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        sides = (self.channels, *self.size)
+        if min(sides) < 1 or self.padding < 0 or not len(self.mean) == len(self.deviation) == self.channels:
+            raise ShapeError(f"A net reads channels, rows and columns, with a mean for each channel. Received {self}.")
+        if min(self.deviation) <= 0:
+            raise ShapeError(
+                f"Pixels are divided by a deviation above 0. Received {self}. 1.0 leaves them as they are."
+            )
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -45,19 +57,20 @@ class Preprocessing:
             Pixels, 0..255, of `image_shape`.
 
         Raises:
-            ShapeError: the images have neither one nor three channels.
+            ShapeError: the images have other channels than the net, and neither one nor three.
         """
         found = images.shape[-3]
-        if found not in (1, 3):
-            raise ShapeError(
-                f"An image has 1 channel (grey) or 3 (red, green, blue). Received {found} channels, "
-                f"shape={tuple(images.shape)}. Drop an alpha channel first, or name an image file, which is converted."
-            )
         if found == 3 and self.channels == 1:
-            luma = torch.tensor([0.299, 0.587, 0.114]).view(3, 1, 1)
+            luma = torch.tensor([0.299, 0.587, 0.114], device=images.device).view(3, 1, 1)
             images = (images * luma).sum(-3, keepdim=True).round().to(torch.uint8)
         elif found == 1 and self.channels == 3:
             images = images.expand(*images.shape[:-3], 3, *images.shape[-2:])
+        elif found != self.channels:
+            raise ShapeError(
+                "Grey becomes colour and colour grey; other images have the net's channels. Received images of "
+                f"{found} channels, shape={tuple(images.shape)}, for a net of {self.channels}. Drop an alpha channel "
+                "first, or name an image file, which is converted."
+            )
         if tuple(images.shape[-2:]) != self.size:
             batch = images.reshape(-1, *images.shape[-3:]).float()
             scaled = F.interpolate(batch, size=self.size, mode="bilinear", antialias=True)
