@@ -1,0 +1,44 @@
+"""convlens train: train a net and write a run folder."""
+
+from pathlib import Path
+
+
+def train_command(
+    data: str | None = None,
+    /,
+    *,
+    net: str = "lenet",
+    epochs: int | None = None,
+    seed: int = 0,
+    folder: Path | None = None,
+    threads: int | None = None,
+    resume: Path | None = None,
+) -> None:
+    """Train a net to classify images, and keep it in a run folder: configuration, events, checkpoint, net.
+
+    Ctrl-C stops it with a good checkpoint.
+
+    Args:
+        data: "mnist", "digits", or a folder: of class folders with images, or of IDX files.
+        net: a name in the catalogue.
+        epochs: how often each training image is shown; by default 2, or as many as a small data set needs.
+        seed: decides the first weights and the order of the images.
+        folder: the run folder; by default runs/DATA-NET-DATE-TIME.
+        threads: how many torch uses; by default as many as there are cores.
+        resume: go on with the training that was cut off in this folder, with all that it began with.
+    """
+    from convlens.errors import RunError
+    from convlens.training import resume as resume_training
+    from convlens.training import train
+
+    if (data is None) == (resume is None):
+        raise RunError(
+            "A training begins with data, or goes on in a folder. "
+            f"Received data={data!r}, resume={None if resume is None else str(resume)!r}. "
+            "Try `convlens train mnist`, or `convlens train --resume FOLDER`."
+        )
+    if resume is not None:
+        resume_training(resume)
+    else:
+        assert data is not None
+        train(net, data, epochs=epochs, seed=seed, folder=folder, threads=threads)

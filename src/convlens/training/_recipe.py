@@ -1,0 +1,60 @@
+"""How a net is trained: everything that decides it but the net, the data and the seed."""
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+_LEAST_STEPS = 800  # a small folder of images is gone through more often
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A schedule of AdamW steps on softmax cross-entropy.
+
+    Attributes:
+        epochs: how often each training image is shown.
+        batch_size: images a step.
+        learning_rate: the highest of the schedule.
+        warm_up: share of the steps in which the learning rate rises; then it falls to zero, both linearly.
+        betas: what AdamW keeps of its running means at each step: of the gradient, of its square.
+        weight_decay: share of a parameter that a step takes away, times the learning rate.
+        label_smoothing: share of the target that is spread evenly over all classes.
+    """
+
+    epochs: int
+    batch_size: int
+    learning_rate: float = 0.006
+    warm_up: float = 0.2
+    betas: tuple[float, float] = (0.9, 0.99)
+    weight_decay: float = 0.01
+    label_smoothing: float = 0.1
+
+    @classmethod
+    def for_images(cls, images: int, *, epochs: int | None = None) -> "Recipe":
+        """Choose a recipe for a count of training images."""
+        batch_size = min(128, images)
+        enough = math.ceil(_LEAST_STEPS / (images // batch_size))
+        return cls(epochs=epochs or max(2, enough), batch_size=batch_size)
+
+    def steps(self, images: int) -> int:
+        """Count the steps of a whole training. An epoch leaves out the images that do not fill a batch."""
+        return self.epochs * (images // self.batch_size)
+
+    def learning_rate_at(self, step: int, *, steps: int) -> float:
+        """Return the learning rate of a step, 0 being the first of `steps`."""
+        rising = max(1, round(self.warm_up * steps))
+        if step < rising:
+            return self.learning_rate * (step + 1) / rising
+        return self.learning_rate * (steps - step) / (steps - rising + 1)
+
+    def to_json(self) -> dict[str, object]:
+        """Describe the recipe as plain data."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, record: dict[str, Any]) -> "Recipe":
+        """Read what `to_json` wrote."""
+        values = dict(record)
+        first, second = values["betas"]
+        values["betas"] = (first, second)
+        return cls(**values)
