@@ -81,11 +81,12 @@ def save_net(path: Path, net: nn.Module, card: NetCard) -> None:
     write_whole(path, save(tensors, metadata={_CARD: json.dumps(card.to_json())}))
 
 
-def load_net(path: Path) -> TrainedNet:
+def load_net(path: Path, *, net: nn.Module | None = None) -> TrainedNet:
     """Read what `save_net` wrote. Nothing in the file is executed.
 
     Args:
         path: a safetensors file.
+        net: takes its tensors; by default a net of the card's architecture is built.
 
     Returns:
         The net, in evaluation mode, and its card.
@@ -110,7 +111,8 @@ def load_net(path: Path) -> TrainedNet:
             f"Received path={str(path)!r}, metadata with {sorted(metadata) or 'no keys'}. "
             "Files with weights alone are not read: write them with save_net."
         ) from error
-    net = build(card.architecture, classes=len(card.classes))
+    if net is None:
+        net = build(card.architecture, classes=len(card.classes))
     _load_tensors(net, tensors, path=path)
     return TrainedNet(net.eval(), card)
 
