@@ -308,7 +308,7 @@ export function channelsOf(
   return channels;
 }
 
-/** The largest of a list, in the list's order, and the others as one. */
+/** The largest of a list, largest first, and the others as one. */
 export interface Folded<T> {
   readonly shown: readonly T[];
   readonly folded: readonly T[];
@@ -316,10 +316,13 @@ export interface Folded<T> {
   readonly units: number;
 }
 
-/** Fold all but the `most` largest into one printed sum. Folding a single one saves nothing and is not done. */
+/**
+ * Fold all but the `most` largest into one printed sum. A list without more stays in its own order; folding a single
+ * one saves nothing and is not done.
+ */
 export function fold<T extends { readonly units: number }>(all: readonly T[], most: number): Folded<T> {
   if (all.length <= most + 1) return { shown: all, folded: [], units: 0 };
-  const largest = new Set(all.toSorted((a, b) => Math.abs(b.units) - Math.abs(a.units)).slice(0, most));
-  const folded = all.filter((one) => !largest.has(one));
-  return { shown: all.filter((one) => largest.has(one)), folded, units: add(folded.map((one) => one.units)) };
+  const bySize = all.toSorted((a, b) => Math.abs(b.units) - Math.abs(a.units));
+  const folded = bySize.slice(most);
+  return { shown: bySize.slice(0, most), folded, units: add(folded.map(({ units }) => units)) };
 }

@@ -1,0 +1,33 @@
+// How what a form reads is called, and which units its readers can go to.
+
+import type { Read } from "../forms.ts";
+import type { Unit } from "../types.ts";
+import { nameUnit } from "../words.ts";
+
+const ACTIVATION = "activation/";
+
+/** What the axes of a unit's index are called. */
+export function axisNames(axes: number): readonly string[] {
+  const known: Readonly<Record<number, readonly string[]>> = {
+    1: ["unit"],
+    2: ["row", "column"],
+    3: ["channel", "row", "column"],
+  };
+  return known[axes] ?? Array.from({ length: axes }, (_, axis) => `axis ${axis}`);
+}
+
+/** The unit that a form reads; null where it reads a weight. */
+export function unitOf({ key, index }: Pick<Read, "key" | "index">): Unit | null {
+  return key.startsWith(ACTIVATION) ? { layer: key.slice(ACTIVATION.length), index: index.slice(1) } : null;
+}
+
+/** What a form reads, in words. */
+export function readName(read: Pick<Read, "key" | "index">): string {
+  const unit = unitOf(read);
+  return unit ? nameUnit(unit) : `${layerOf(read.key)}[${read.index.join(", ")}]`;
+}
+
+/** The name of the layer or parameter behind a key. */
+export function layerOf(key: string): string {
+  return key.slice(key.indexOf("/") + 1);
+}

@@ -1,0 +1,103 @@
+// Terms of a sum: lit together wherever they are drawn, read out in full, and open to a click.
+
+import { effect } from "@preact/signals";
+import type { RefObject } from "preact";
+import { useEffect } from "preact/hooks";
+import type { Explanation, Term } from "../explain.ts";
+import { printed } from "../numbers.ts";
+import { readName, unitOf } from "./names.ts";
+import { jumpTo, litTerm, opened } from "./sight.ts";
+
+/** Mark everything below `root` that shows the lit term. Done by hand: a pointer crosses many cells a second. */
+export function useLitTerm(root: RefObject<HTMLElement | null>): void {
+  useEffect(
+    () =>
+      effect(() => {
+        const term = litTerm.value;
+        for (const element of root.current?.querySelectorAll("[data-lit]") ?? []) delete dataOf(element).lit;
+        if (term === null) return;
+        for (const element of root.current?.querySelectorAll(`[data-term="${term}"]`) ?? []) {
+          dataOf(element).lit = "";
+        }
+      }),
+    [root],
+  );
+}
+
+const dataOf = (element: Element) => (element as HTMLElement).dataset;
+
+/** The number of the term that an element shows. */
+export function termAt(target: EventTarget | null): number | null {
+  const element = target instanceof Element ? target.closest<HTMLElement>("[data-term]") : null;
+  return element ? Number(element.dataset.term) : null;
+}
+
+/** Light the term under the pointer or the focus, and go to it at a click. For the element around all terms. */
+export const termHandlers = {
+  onPointerOver: (event: PointerEvent) => {
+    litTerm.value = termAt(event.target);
+  },
+  onPointerLeave: () => {
+    litTerm.value = null;
+  },
+  onFocusIn: (event: FocusEvent) => {
+    if (termAt(event.target) !== null) litTerm.value = termAt(event.target);
+  },
+  onClick: (event: MouseEvent) => {
+    const term = termAt(event.target);
+    if (term !== null) openTerm(term);
+  },
+};
+
+export function openTerm(term: number): void {
+  const here = opened.peek();
+  if (here === null || typeof here === "string" || !here.explanation) return;
+  const unit = unitOf(here.explanation.terms[term]);
+  if (unit) jumpTo(unit);
+}
+
+/** A float32 number to nine significant digits, which tell it from every other. */
+export function exact(value: number): string {
+  const text = Number(value.toPrecision(9)).toString();
+  return text.replaceAll("-", "\u2212");
+}
+
+/** A term in full: what it is, and its arithmetic. */
+export function termText(term: Term, explanation: Explanation): string {
+  const product = printed(term.units, explanation.decimals);
+  switch (explanation.form.kind) {
+    case "normalisation": {
+      const largest = explanation.addends[0].value;
+      return `e^(${exact(term.value)} \u2212 ${bracketed(largest)}) = ${product}`;
+    }
+    case "weighted_sum":
+      return `${exact(term.value)} \u00d7 ${bracketed(term.weight ?? 1)} = ${product}`;
+    default:
+      if (term.weight !== null) return `${exact(term.value)} \u00d7 ${bracketed(term.weight)} = ${product}`;
+      return product;
+  }
+}
+
+/** A number after a sign of operation: in brackets if it is negative. */
+export function bracketed(value: number): string {
+  return value < 0 ? `(${exact(value)})` : exact(value);
+}
+
+/** One line that says what is pointed at, always in reach. */
+export function ReadingLine({ explanation }: { explanation: Explanation }) {
+  const term = litTerm.value === null ? undefined : explanation.terms[litTerm.value];
+  return (
+    <p class="reading-line" aria-live="polite">
+      {term ? (
+        <>
+          <span class="reading-name">{readName(term)}</span>
+          <span class="number">{termText(term, explanation)}</span>
+        </>
+      ) : (
+        <span class="quiet">
+          Point at a number to see all its digits and where it comes from. Click it to go there.
+        </span>
+      )}
+    </p>
+  );
+}

@@ -1,0 +1,160 @@
+// The end of a sum: its parts as printed, what is added beside them, the total, and the check against what the net computed.
+
+import type { Addend, Explanation } from "../explain.ts";
+import { bound, printed } from "../numbers.ts";
+
+export interface Part {
+  readonly name: string;
+  readonly units: number;
+  readonly role: "subtotal" | "term";
+  readonly channel: number;
+}
+
+export interface FoldedParts {
+  readonly count: number;
+  /** "smaller terms" */
+  readonly what: string;
+  readonly units: number;
+  /** Each of them, in units of the last decimal. */
+  readonly texts: readonly number[];
+}
+
+interface Props {
+  readonly explanation: Explanation;
+  /** What is listed above the bias; empty where it stands in a list of its own. */
+  readonly parts: readonly Part[];
+  readonly folded: FoldedParts;
+  readonly onUnfold: () => void;
+}
+
+const ADDENDS: Readonly<Record<Addend["name"], string>> = {
+  bias: "bias",
+  shift: "shift by the running mean",
+  constant: "constant",
+  largest: "the largest",
+};
+
+/** A column that adds up, digit by digit. */
+export function Total({ explanation, parts, folded, onUnfold }: Props) {
+  const { decimals, addends } = explanation;
+  const largest = [...parts, ...addends, folded].reduce(
+    (most, part) => Math.max(most, Math.abs(part.units)),
+    0,
+  );
+  return (
+    <div class="total">
+      <table>
+        <caption>Added up</caption>
+        <tbody>
+          {parts.map((part) => (
+            <tr key={part.name}>
+              <th scope="row">{part.name}</th>
+              <BarCell units={part.units} largest={largest} />
+              <td class="number" data-role={part.role} data-channel={part.channel}>
+                {printed(part.units, decimals)}
+              </td>
+            </tr>
+          ))}
+          {folded.count > 0 && <FoldedRow {...{ folded, largest, decimals, onUnfold }} />}
+          {addends.map((addend) => (
+            <tr key={addend.name}>
+              <th scope="row">{ADDENDS[addend.name]}</th>
+              <BarCell units={addend.units} largest={largest} />
+              <td class="number" data-role={addend.name}>
+                {printed(addend.units, decimals)}
+              </td>
+            </tr>
+          ))}
+        </tbody>
+        <tfoot>
+          <tr>
+            <th scope="row" colSpan={2}>
+              total
+            </th>
+            <td class="number" data-role="total">
+              {printed(explanation.units.total, decimals)}
+            </td>
+          </tr>
+        </tfoot>
+      </table>
+      <Check explanation={explanation} />
+    </div>
+  );
+}
+
+interface FoldedRowProps {
+  readonly folded: FoldedParts;
+  readonly largest: number;
+  readonly decimals: number;
+  readonly onUnfold: () => void;
+}
+
+function FoldedRow({ folded, largest, decimals, onUnfold }: FoldedRowProps) {
+  return (
+    <tr class="folded">
+      <th scope="row">
+        <button type="button" data-role="unfold" onClick={onUnfold}>
+          {folded.count} {folded.what}
+        </button>
+      </th>
+      <BarCell units={folded.units} largest={largest} />
+      <td
+        class="number"
+        data-role="folded"
+        data-terms={folded.texts.map((units) => printed(units, decimals)).join(" ")}
+      >
+        {printed(folded.units, decimals)}
+      </td>
+    </tr>
+  );
+}
+
+/** How much a part counts, to the left of zero or to the right. */
+export function BarCell({ units, largest }: { units: number; largest: number }) {
+  const share = largest > 0 ? Math.abs(units) / largest : 0;
+  const side = units < 0 ? { right: "50%" } : { left: "50%" };
+  return (
+    <td class="bar" aria-hidden="true">
+      <span class={units < 0 ? "below" : "above"} style={{ width: `${50 * share}%`, ...side }} />
+    </td>
+  );
+}
+
+/** What the net recorded, how far that is from the total, and how far it may be. */
+export function Check({ explanation }: { explanation: Explanation }) {
+  const { decimals, units, tolerance, closes } = explanation;
+  return (
+    <div class={closes ? "closing" : "closing fails"}>
+      <table>
+        <tbody>
+          <tr>
+            <th scope="row">PyTorch recorded</th>
+            <td class="number" data-role="recorded">
+              {printed(units.recorded, decimals)}
+            </td>
+          </tr>
+          <tr>
+            <th scope="row">difference</th>
+            <td class="number" data-role="difference">
+              {printed(units.difference, decimals)}
+            </td>
+          </tr>
+          <tr>
+            <th scope="row">tolerance</th>
+            <td class="number" data-role="tolerance">
+              {bound(tolerance, decimals)}
+            </td>
+          </tr>
+        </tbody>
+      </table>
+      <p data-role="closes">
+        {closes ? verdict(tolerance) : "✗ Does not close: the net computed something else."}
+      </p>
+    </div>
+  );
+}
+
+function verdict(tolerance: number): string {
+  if (tolerance === 0) return "✓ Exact: nothing is rounded here.";
+  return "✓ Closes: the difference is within what rounding to float32 can do.";
+}
