@@ -11,7 +11,7 @@ const SETTLED = 300; // milliseconds: a pen that rests this long has its drawing
 const current = computed<Address>(() => ({
   view: state.view.value,
   id: state.view.value === "training" ? state.runId.value : state.netId.value,
-  unit: state.openUnit.value,
+  unit: state.view.value === "unit" ? state.openUnit.value : null,
   colours: state.colourScope.value,
   picture: state.picture.value,
 }));
@@ -69,7 +69,7 @@ export function goTo(hash: string): void {
     state.view.value = address.view === "unit" && !address.unit ? "network" : address.view;
     if (address.view === "training") state.runId.value = address.id || state.runId.peek();
     else state.netId.value = address.id || state.netId.peek();
-    state.openUnit.value = address.unit;
+    state.openUnit.value = address.unit ?? state.openUnit.peek();
     state.colourScope.value = address.colours;
     if (address.picture) state.picture.value = address.picture;
     writtenStep = step.peek();

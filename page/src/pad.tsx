@@ -1,0 +1,255 @@
+// The pad: what the net is shown is drawn here, chosen among the samples, or dropped in as a photo.
+
+import { signal } from "@preact/signals";
+import { useEffect, useRef } from "preact/hooks";
+import { fetchPhoto, requestTrace } from "./connection.ts";
+import { beginStroke, erase, extendStroke, type Ink, NO_INK, PAD } from "./ink.ts";
+import { drawPad } from "./pad_drawing.ts";
+import { isDarkOnLight, type Picture } from "./picture.ts";
+import * as state from "./state.ts";
+import { namePreprocessing, percent } from "./words.ts";
+
+const isErasing = signal(false);
+/** The drawings to which undo goes back, oldest first. */
+const past = signal<readonly Ink[]>([]);
+
+const LEAST_ERASER = 2; // pixels of the pad
+
+function show(picture: Picture, moved: number | null = null): void {
+  state.picture.value = picture;
+  requestTrace(moved);
+}
+
+/** The drawing as it stands; a fresh one where a sample or a photo is shown. */
+function ink(): Ink {
+  const picture = state.picture.peek();
+  return picture.kind === "ink" ? picture.ink : { ...NO_INK, ...penOf(lastInk) };
+}
+
+const penOf = ({ width, centred }: Ink): Pick<Ink, "width" | "centred"> => ({ width, centred });
+/** Keeps the pen's width and the centring while a sample or a photo is shown. */
+let lastInk = NO_INK;
+
+function showInk(next: Ink, moved: number | null = null): void {
+  lastInk = next;
+  show({ kind: "ink", ink: next }, moved);
+}
+
+export function clear(): void {
+  if (ink().strokes.length) past.value = [...past.peek(), ink()];
+  showInk({ ...ink(), strokes: [] });
+}
+
+export function undo(): void {
+  const before = past.peek().at(-1);
+  if (!before) return;
+  past.value = past.peek().slice(0, -1);
+  showInk({ ...before, ...penOf(ink()) });
+}
+
+export function nextSample(): void {
+  const count = state.summary.peek()?.samples ?? 0;
+  if (!count) return;
+  const picture = state.picture.peek();
+  if (picture.kind === "sample") lastSample = picture.index;
+  lastSample = (lastSample + 1) % count;
+  show({ kind: "sample", index: lastSample });
+}
+let lastSample = -1;
+
+/** Show the net an image file; one that is dark on light is inverted, as the net learnt light ink on dark. */
+export async function showPhoto(file: Blob): Promise<void> {
+  try {
+    const pixels = await fetchPhoto(file);
+    const isGrey = pixels.shape[0] === 1;
+    show({ kind: "pixels", pixels, inverted: isGrey && isDarkOnLight(pixels) });
+    state.problem.value = null;
+  } catch (error) {
+    state.problem.value = error instanceof Error ? error.message : String(error);
+  }
+}
+
+export function Pad() {
+  const summary = state.summary.value;
+  const picture = state.picture.value;
+  const canDraw = summary?.accepts_images ?? true;
+  return (
+    <section class="pad" aria-label="Input">
+      <Surface />
+      <Answer />
+      {canDraw ? <Tools /> : <p class="note">A recorded trace holds the numbers of this one image.</p>}
+      {picture.kind === "ink" && canDraw && <Pen />}
+      {picture.kind === "pixels" && (
+        <label class="check">
+          <input
+            type="checkbox"
+            checked={picture.inverted}
+            onChange={() => show({ ...picture, inverted: !picture.inverted })}
+          />
+          Invert: dark ink on light paper
+        </label>
+      )}
+      <details class="preprocessing">
+        <summary>What the network reads</summary>
+        <ol>
+          {picture.kind === "ink" && picture.ink.centred && (
+            <li>Strokes scaled to a box of 20 × 20 and centred by mass in 28 × 28, as MNIST's digits are.</li>
+          )}
+          {picture.kind === "pixels" && picture.inverted && <li>Inverted: 255 − p.</li>}
+          {summary && namePreprocessing(summary.preprocessing).map((step) => <li key={step}>{step}</li>)}
+        </ol>
+      </details>
+    </section>
+  );
+}
+
+/** Where the pen goes. */
+function Surface() {
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const isDown = useRef(false);
+
+  useEffect(() => (canvas.current ? drawPad(canvas.current) : undefined), []);
+
+  const place = (event: PointerEvent): [number, number] => {
+    const { left, top, width, height } = (event.currentTarget as HTMLElement).getBoundingClientRect();
+    return [((event.clientY - top) / height) * PAD, ((event.clientX - left) / width) * PAD];
+  };
+  const down = (event: PointerEvent) => {
+    if (event.button !== 0 || !state.summary.peek()?.accepts_images) return;
+    event.preventDefault();
+    (event.currentTarget as HTMLElement).setPointerCapture(event.pointerId);
+    isDown.current = true;
+    past.value = [...past.peek(), ink()];
+    const [row, column] = place(event);
+    if (isErasing.peek()) wipe(row, column, event.timeStamp);
+    else showInk(beginStroke(ink(), row, column), event.timeStamp);
+  };
+  const move = (event: PointerEvent) => {
+    if (!isDown.current) return;
+    const [row, column] = place(event);
+    if (isErasing.peek()) wipe(row, column, event.timeStamp);
+    else showInk(extendStroke(ink(), row, column), event.timeStamp);
+  };
+  const up = () => {
+    isDown.current = false;
+  };
+
+  return (
+    <canvas
+      class={isErasing.value ? "surface erasing" : "surface"}
+      ref={canvas}
+      role="img"
+      aria-label={describe(state.picture.value)}
+      onPointerDown={down}
+      onPointerMove={move}
+      onPointerUp={up}
+      onPointerCancel={up}
+    />
+  );
+}
+
+function wipe(row: number, column: number, moved: number): void {
+  showInk(erase(ink(), row, column, Math.max(LEAST_ERASER, ink().width)), moved);
+}
+
+function describe(picture: Picture): string {
+  switch (picture.kind) {
+    case "ink":
+      return picture.ink.strokes.length
+        ? `Drawing of ${picture.ink.strokes.length} strokes`
+        : "Empty drawing pad";
+    case "sample":
+      return `Sample ${picture.index}`;
+    case "pixels":
+      return "Photo";
+  }
+}
+
+/** What the net says, and for a sample what is true. */
+function Answer() {
+  const answer = state.answer.value;
+  const picture = state.picture.value;
+  const label = state.trace.value?.label ?? null;
+  const truth = label === null ? null : (state.summary.value?.classes[label] ?? null);
+  if (picture.kind === "ink" && picture.ink.strokes.length === 0) {
+    return <p class="answer empty">Draw here, and watch.</p>;
+  }
+  if (!answer) return <p class="answer"> </p>;
+  return (
+    <p class="answer">
+      <strong>{answer.name}</strong>
+      <span>
+        {answer.probability !== null && percent(answer.probability)}
+        {picture.kind === "sample" && truth !== null && (
+          <small class={truth === answer.name ? "right" : "wrong"}>
+            {truth === answer.name ? "✓ right" : `✗ it is ${truth}`}, sample {picture.index}
+          </small>
+        )}
+      </span>
+    </p>
+  );
+}
+
+function Tools() {
+  const choose = (event: Event) => {
+    const input = event.currentTarget as HTMLInputElement;
+    const file = input.files?.[0];
+    if (file) void showPhoto(file);
+    input.value = ""; // the same file can be chosen again
+  };
+  return (
+    <div class="tools">
+      <button type="button" onClick={clear}>
+        Clear
+      </button>
+      <button type="button" onClick={undo} disabled={past.value.length === 0}>
+        Undo
+      </button>
+      <button
+        type="button"
+        aria-pressed={isErasing.value}
+        onClick={() => {
+          isErasing.value = !isErasing.peek();
+        }}
+      >
+        Eraser
+      </button>
+      {(state.summary.value?.samples ?? 0) > 0 && (
+        <button type="button" onClick={nextSample}>
+          Next sample
+        </button>
+      )}
+      <label class="button">
+        Photo …
+        <input type="file" accept="image/*" onChange={choose} />
+      </label>
+    </div>
+  );
+}
+
+function Pen() {
+  const now = ink();
+  return (
+    <div class="pen">
+      <label>
+        Pen
+        <input
+          type="range"
+          min="1"
+          max="5"
+          step="0.25"
+          value={now.width}
+          onInput={(event) => showInk({ ...ink(), width: Number(event.currentTarget.value) })}
+        />
+      </label>
+      <label class="check">
+        <input
+          type="checkbox"
+          checked={now.centred}
+          onChange={() => showInk({ ...ink(), centred: !ink().centred })}
+        />
+        Centre as MNIST does
+      </label>
+    </div>
+  );
+}
