@@ -8,7 +8,7 @@ from convlens.errors import WireError
 from convlens.serve._messages import Hello, RunSummary
 from convlens.serve._nets import LiveNet, Net
 from convlens.serve._runs import RunFolder
-from convlens.serve._samples import samples_for
+from convlens.serve._samples import samples_of_run
 from convlens.serve._wire import excerpt
 
 
@@ -67,7 +67,7 @@ class Workspace:
         if isinstance(held, LiveNet):
             held.replace(trained)
         else:
-            net = LiveNet(run.id, trained, title=run.title, samples=samples_for(trained.card))
+            net = LiveNet(run.id, trained, title=run.title, samples=samples_of_run(run.folder, trained.card))
             self.nets = {**self.nets, run.id: net}  # a new table: another thread may be reading the old one
 
 
