@@ -1,5 +1,6 @@
 """Which images a step sees: seed, epoch and step decide it, and nothing else."""
 
+import numpy as np
 import torch
 from jaxtyping import Float32, Int64, UInt8
 from torch import Tensor
@@ -27,8 +28,8 @@ class Batches:
     def __getitem__(self, step: int) -> tuple[Float32[Tensor, "batch channel row column"], Int64[Tensor, " batch"]]:
         epoch, place = divmod(step, self.per_epoch)
         if epoch != self._epoch:
-            generator = torch.Generator().manual_seed((self._seed << 32) + epoch)
-            self._epoch, self._order = epoch, torch.randperm(len(self._labels), generator=generator)
+            random = np.random.default_rng((self._seed, epoch))  # torch's generators take no more than 32 bits
+            self._epoch, self._order = epoch, torch.from_numpy(random.permutation(len(self._labels)))
         chosen = self._order[place * self._batch_size : (place + 1) * self._batch_size]
         # Channels last: convolutions on the CPU are up to twice as fast as with a map after the other.
         images = self._normalise(self._pixels[chosen]).contiguous(memory_format=torch.channels_last)

@@ -12,7 +12,7 @@ class EventLog:
     """Appends events to a file and tells a listener."""
 
     def __init__(self, path: Path, *, listener: Callable[[Event], None] | None = None) -> None:
-        torn = path.exists() and not path.read_bytes().endswith((b"\n", b""))
+        torn = path.exists() and path.read_bytes()[-1:] not in (b"\n", b"")
         self._file = path.open("a", encoding="utf-8")
         self._listener = listener
         if torn:  # the process before this one was killed in the middle of a line

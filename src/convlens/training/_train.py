@@ -65,6 +65,11 @@ def train(
             f"Epochs and threads are at least 1, a seed is at least 0. Received {epochs=}, {threads=}, {seed=}."
         )
     data_set = data if isinstance(data, DataSet) else load(data)
+    if not (len(data_set.train) and len(data_set.val) and len(data_set.test)):
+        raise RunError(
+            f"A training needs images in all three parts. Received train={len(data_set.train)}, "
+            f"val={len(data_set.val)}, test={len(data_set.test)} in {data_set.name!r}. Add images."
+        )
     with _torch_settings(threads):
         torch.manual_seed(seed)
         module = build(net, classes=len(data_set.classes)) if isinstance(net, str) else net

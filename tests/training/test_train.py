@@ -1,0 +1,266 @@
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from jaxtyping import Float32
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from convlens.data import DataSet, Part, load
+from convlens.errors import NetError, RunError
+from convlens.training import Run, open_run, resume, train
+from convlens.training._events import read_events
+
+
+class Dropping(nn.Module):
+    """A module of one's own, with everything that has a state of its own: running statistics and dropout."""
+
+    image_shape = (1, 16, 16)
+
+    def __init__(self, classes: int = 4) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Conv2d(1, 4, 5, stride=4),
+            nn.BatchNorm2d(4),
+            nn.ReLU(),
+            nn.Dropout(0.3),
+            nn.Flatten(),
+            nn.Linear(36, classes),
+        )
+
+    def forward(self, images: Float32[Tensor, "batch 1 16 16"]) -> Float32[Tensor, "batch classes"]:
+        return self.layers(images)
+
+
+def fresh_net() -> Dropping:
+    torch.manual_seed(1)
+    return Dropping()
+
+
+def weights(run: Run) -> dict[str, Tensor]:
+    return load_file(run.folder / "net.safetensors")
+
+
+def same_bits(one: Run, other: Run) -> bool:
+    first, second = weights(one), weights(other)
+    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
+
+
+@pytest.fixture(scope="module")
+def lenet_run(spots_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return train("lenet", spots_folder, epochs=6, folder=tmp_path_factory.mktemp("runs") / "first", progress=False)
+
+
+def test_a_trained_net_reads_the_test_part(lenet_run: Run) -> None:
+    assert lenet_run.accuracy is not None
+    assert lenet_run.accuracy > 0.95
+
+
+def test_the_accuracy_is_that_of_the_kept_net_on_the_test_part(lenet_run: Run, spots_folder: Path) -> None:
+    opened = open_run(lenet_run.folder)
+    data = load(spots_folder)
+    scores = opened.net(opened.card.preprocessing(data.test.images))
+    right = (scores.argmax(1) == data.test.labels).float().mean().item()
+    assert opened.accuracy == pytest.approx(right)
+
+
+def test_the_folder_tells_the_whole_story(lenet_run: Run) -> None:
+    config = json.loads((lenet_run.folder / "config.json").read_text())
+    assert (config["net"], config["data"], config["seed"], config["recipe"]["epochs"]) == ("lenet", "spots", 0, 6)
+    assert config["content"]["images"] == {"train": 1100, "val": 100, "test": 200}
+    events = list(read_events(lenet_run.folder / "events.jsonl"))
+    assert events[0]["event"] == "start"
+    assert events[-1]["event"] == "end"
+    assert events[-1]["accuracy"] == lenet_run.accuracy
+    steps = [event["step"] for event in events if event["event"] == "step"]
+    assert steps == sorted(set(steps))
+    assert steps[-1] == events[0]["steps"] == 6 * (1100 // 128)
+    assert sum(event["event"] == "evaluation" for event in events) == 9 + 2  # on the way; val and test at the end
+
+
+def test_the_command_in_the_card_makes_the_same_net(lenet_run: Run, spots_folder: Path, tmp_path: Path) -> None:
+    words = lenet_run.card.command.split()
+    assert words[:3] == ["convlens", "train", str(spots_folder)]
+    options = dict(zip(words[3::2], words[4::2], strict=True))
+    again = train(
+        options["--net"],
+        words[2],
+        epochs=int(options["--epochs"]),
+        seed=int(options["--seed"]),
+        threads=int(options["--threads"]),
+        folder=tmp_path / "again",
+        progress=False,
+    )
+    assert same_bits(lenet_run, again)
+
+
+def test_another_seed_gives_another_net(lenet_run: Run, spots_folder: Path, tmp_path: Path) -> None:
+    other = train("lenet", spots_folder, epochs=6, seed=1, folder=tmp_path / "other", progress=False)
+    assert not same_bits(lenet_run, other)
+
+
+def test_torch_is_left_as_it_was(spots_folder: Path, tmp_path: Path) -> None:
+    torch.manual_seed(5)
+    before, threads = torch.get_rng_state(), torch.get_num_threads()
+    train("lenet", spots_folder, epochs=1, threads=threads + 1, folder=tmp_path / "run", progress=False)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert torch.get_num_threads() == threads
+
+
+class Cut(Exception):
+    """Stands for whatever ends a training early."""
+
+
+def cut_after(monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
+    """Let the next training keep a checkpoint after every step, and end it after so many."""
+    from convlens.training import _recorder
+
+    record = _recorder.Recorder.record
+
+    def record_and_cut(self: _recorder.Recorder, step: object) -> None:
+        record(self, step)
+        self.keep()
+        if self._state.step == steps:
+            raise Cut
+
+    monkeypatch.setattr(_recorder.Recorder, "record", record_and_cut)
+
+
+@pytest.mark.parametrize("steps", [1, 8, 23])  # in the first epoch, at its end (1100 // 128 = 8), in the third
+def test_a_training_that_was_cut_off_ends_with_the_same_bits(
+    steps: int, spots_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = load(spots_folder)
+    straight = train(fresh_net(), data, epochs=4, folder=tmp_path / "straight", progress=False)
+    with monkeypatch.context() as patch:
+        cut_after(patch, steps)
+        with pytest.raises(Cut):
+            train(fresh_net(), data, epochs=4, folder=tmp_path / "cut", progress=False)
+    resumed = resume(tmp_path / "cut", net=Dropping(), data=data, progress=False)
+    assert same_bits(straight, resumed)
+    assert (resumed.folder / "checkpoint.safetensors").read_bytes() == (
+        straight.folder / "checkpoint.safetensors"
+    ).read_bytes()
+
+
+def test_a_run_that_came_to_its_end_is_opened(lenet_run: Run) -> None:
+    before = (lenet_run.folder / "events.jsonl").read_bytes()
+    again = resume(lenet_run.folder, progress=False)
+    assert again.accuracy == lenet_run.accuracy
+    assert (lenet_run.folder / "events.jsonl").read_bytes() == before
+
+
+@pytest.fixture
+def cut_folder(spots_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    with monkeypatch.context() as patch:
+        cut_after(patch, 2)
+        with pytest.raises(Cut):
+            train("lenet", spots_folder, epochs=2, folder=tmp_path / "cut", progress=False)
+    return tmp_path / "cut"
+
+
+def test_a_damaged_checkpoint_is_not_trained_on(cut_folder: Path) -> None:
+    path = cut_folder / "checkpoint.safetensors"
+    damaged = bytearray(path.read_bytes())
+    damaged[-1] ^= 1
+    path.write_bytes(damaged)
+    with pytest.raises(RunError, match=r"checksum .*Received path=.* the file is damaged\. Restore it from a copy"):
+        resume(cut_folder, progress=False)
+
+
+def test_other_data_is_not_trained_on(cut_folder: Path, spots_folder: Path) -> None:
+    other = load(spots_folder, seed=1)
+    with pytest.raises(RunError, match=r"data that it began with\. Received .*'seed': 0.*'seed': 1.*Restore it"):
+        resume(cut_folder, data=other, progress=False)
+
+
+def test_another_net_is_not_trained_on(cut_folder: Path) -> None:
+    with pytest.raises(
+        RunError, match=r"net that it began with\. Received a Dropping of .*Pass a net of the same layers"
+    ):
+        resume(cut_folder, net=fresh_net(), progress=False)
+
+
+def test_a_ready_data_set_must_be_passed_again(
+    spots_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        cut_after(patch, 2)
+        with pytest.raises(Cut):
+            train("lenet", load(spots_folder), folder=tmp_path / "cut", progress=False)
+    with pytest.raises(RunError, match=r"given its data set 'spots' ready\. Received .*data=None\. Pass the same"):
+        resume(tmp_path / "cut", progress=False)
+
+
+def test_a_folder_that_is_no_run_says_so(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"holds config\.json.*Received folder=.*Name the folder"):
+        open_run(tmp_path)
+
+
+def test_a_folder_in_use_is_left_alone(lenet_run: Run, spots_folder: Path) -> None:
+    with pytest.raises(RunError, match=r"folder of its own\. Received folder=.*checkpoint\.safetensors.*--resume"):
+        train("lenet", spots_folder, folder=lenet_run.folder, progress=False)
+
+
+def test_a_loss_that_is_not_finite_ends_the_training(spots_folder: Path, tmp_path: Path) -> None:
+    net = fresh_net()
+    with torch.no_grad():
+        net.layers[-1].weight.fill_(3e38)
+    with pytest.raises(
+        RunError, match=r"finite number\. Received loss=(nan|inf) in step 1 of .*learning_rate=.*normalise"
+    ):
+        train(net, spots_folder, epochs=1, folder=tmp_path / "run", progress=False)
+    last = list(read_events(tmp_path / "run" / "events.jsonl"))[-1]
+    assert last["event"] == "interrupted"
+    assert "finite" in last["reason"]
+
+
+def test_a_net_without_a_score_for_each_class_is_refused(spots_folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(
+        NetError, match=r"one score a class.*classes=4, scores=\(1, 3\)\. End the net with a layer of 4"
+    ):
+        train(Dropping(classes=3), spots_folder, folder=tmp_path / "run", progress=False)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_net_that_cannot_read_the_images_is_refused(spots_folder: Path, tmp_path: Path) -> None:
+    net = nn.Sequential(nn.Flatten(), nn.Linear(9, 4))
+    with pytest.raises(NetError, match=r"takes a batch of images.*images=\(1, 1, 28, 28\).*image_shape"):
+        train(net, spots_folder, folder=tmp_path / "run", progress=False)
+
+
+@pytest.mark.parametrize("wrong", [{"epochs": 0}, {"seed": -1}, {"threads": 0}])
+def test_counts_below_their_least_are_refused(wrong: dict[str, int], spots_folder: Path) -> None:
+    with pytest.raises(RunError, match=rf"at least.*Received .*{next(iter(wrong))}={next(iter(wrong.values()))}"):
+        train("lenet", spots_folder, progress=False, **wrong)
+
+
+def test_a_data_set_with_an_empty_part_is_refused(spots_folder: Path) -> None:
+    data = load(spots_folder)
+    empty = Part(data.val.images[:0], data.val.labels[:0], names=[])
+    less = DataSet(name="less", train=data.train, val=empty, test=data.test, classes=data.classes, source={})
+    with pytest.raises(RunError, match=r"images in all three parts\. Received train=1100, val=0, test=200 in 'less'"):
+        train("lenet", less, progress=False)
+
+
+def test_a_net_of_ones_own_is_opened_with_a_module_of_its_layers(spots_folder: Path, tmp_path: Path) -> None:
+    run = train(fresh_net(), spots_folder, epochs=1, folder=tmp_path / "run", progress=False)
+    opened = open_run(run.folder, net=Dropping())
+    images = torch.zeros(1, 1, 16, 16)
+    assert torch.equal(opened.net(images), run.net(images))
+    with pytest.raises(NetError, match="Received name='Dropping'"):
+        open_run(run.folder)
+
+
+def test_a_run_reads_image_files(lenet_run: Run, spots_folder: Path, tmp_path: Path) -> None:
+    from PIL import Image
+
+    example = load(spots_folder).test[0]
+    Image.fromarray(example.image[0].numpy()).save(tmp_path / "spot.png")
+    (prediction,) = lenet_run.predict(tmp_path / "*.png")
+    assert prediction.class_name == str(example.label)
+
+
+def test_a_run_says_what_it_is(lenet_run: Run) -> None:
+    assert repr(lenet_run).startswith(f"Run({str(lenet_run.folder)!r}: lenet on spots, ")
