@@ -77,7 +77,7 @@ type Point = readonly [x: number, y: number];
 
 const rightOf = (block: Block, map: number): Point => {
   const { left, top, width, height } = mapRect(block, map);
-  return [left + width + 1, top + height / 2];
+  return [left + width + block.behind + 1, top + height / 2];
 };
 
 const leftOf = (block: Block, map: number): Point => {
@@ -88,11 +88,11 @@ const leftOf = (block: Block, map: number): Point => {
 /** A curve for each pair of maps of which the second reads the first; none where they are too many to tell apart. */
 function curvesOf({ from, to }: Link): (readonly [Point, Point])[] {
   const areColumns = from.maps <= from.down && to.maps <= to.down; // one column each: nothing lies in between
-  if (!areColumns || from.isFolded !== to.isFolded) return [];
+  if (!areColumns || from.isFolded || to.isFolded || from.style !== "maps" || to.style !== "maps") return [];
   if (to.layer.mapByMap && from.maps === to.maps) {
     return Array.from({ length: to.maps }, (_, map) => [rightOf(from, map), leftOf(to, map)] as const);
   }
-  if (from.isFolded || from.maps * to.maps > MOST_CURVES) return [];
+  if (from.maps * to.maps > MOST_CURVES) return [];
   const maps = (block: Block) => Array.from({ length: block.maps }, (_, map) => map);
   return maps(from).flatMap((source) =>
     maps(to).map((target) => [rightOf(from, source), leftOf(to, target)] as const),
@@ -111,12 +111,12 @@ function drawCurves(context: CanvasRenderingContext2D, curves: readonly (readonl
   context.stroke();
 }
 
-/** Everything reads everything: one shape from the whole of one layer to the whole of the next. */
+/** One shape from the whole of one layer to the whole of the next; fainter where each number reads one alone. */
 function drawBand(context: CanvasRenderingContext2D, { from, to }: Link): void {
-  const [x0, x1] = [from.left + from.width + 2, to.left - to.before - 2];
+  const [x0, x1] = [from.left + from.width + from.behind + 2, to.left - to.before - 2];
   if (x1 <= x0) return;
   const middle = (x0 + x1) / 2;
-  context.globalAlpha = 0.45;
+  context.globalAlpha = to.layer.mapByMap ? 0.14 : 0.3;
   context.beginPath();
   context.moveTo(x0, from.top);
   context.bezierCurveTo(middle, from.top, middle, to.top, x1, to.top);

@@ -144,7 +144,7 @@ function paintBars(
   for (let map = 0; map < block.maps; map++) {
     const { left, top, width, height } = mapRect(block, map);
     const place = placeOfCell(block, { map, row: 0, column: 0 }) ?? 0;
-    context.fillStyle = palette.line;
+    context.fillStyle = palette.track;
     context.fillRect(left, top, width, height);
     context.fillStyle = place === best ? palette.bar : palette.muted;
     context.fillRect(left, top, width * data[place], height);

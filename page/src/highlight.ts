@@ -8,7 +8,8 @@ import { type Block, cellOfPlace, cellRect, cellsRect, mapRect, type Rect, type 
 import type { Lit } from "./lit.ts";
 import type { Palette } from "./palette.ts";
 
-const VEIL = 0.62; // opacity
+const VEIL = 0.55; // opacity
+const BLACK = [0, 0, 0] as const;
 const MOST_LINES = 600; // of the strongest weights
 
 export interface Light {
@@ -37,9 +38,10 @@ export class Highlighter {
 
   private drawVeil(context: CanvasRenderingContext2D, block: Block, { lit, ramp, palette }: Light): void {
     const places = lit.back.get(block.layer.key);
-    const veil = pack(...palette.veil, Math.round(255 * VEIL));
+    const shade = block.layer.call === null ? BLACK : palette.veil; // pixels darken; all else fades into the paper
+    const veil = pack(...shade, Math.round(255 * VEIL));
     if (!places) {
-      context.fillStyle = `rgb(${palette.veil.join(" ")} / ${VEIL})`;
+      context.fillStyle = `rgb(${shade.join(" ")} / ${VEIL})`;
       for (let map = 0; map < block.maps; map++) {
         const { left, top, width, height } = mapRect(block, map);
         context.fillRect(left, top, width, height);
@@ -131,6 +133,7 @@ function drawFrames(context: CanvasRenderingContext2D, block: Block, { lit, pale
   context.lineWidth = isStrong ? 1.75 : 1;
   context.globalAlpha = isStrong ? 1 : 0.55;
   for (const [, inMap] of placesByMap(block, places)) {
+    if (!isStrong && inMap.length === block.rows * block.columns) continue; // a whole map needs no second frame
     const { left, top, width, height } = boundsOf(block, inMap);
     context.strokeRect(left - 1, top - 1, width + 2, height + 2);
   }

@@ -99,7 +99,17 @@ export function place(ink: Ink): Placement {
     column: PAD / 2 - (scale * (left + right)) / 2,
   };
   const mass = centreOfMass(rasterise(ink, PAD, PAD, boxed));
-  return { scale, row: boxed.row + PAD / 2 - mass.row, column: boxed.column + PAD / 2 - mass.column };
+  return {
+    scale,
+    row: boxed.row + within(PAD / 2 - mass.row),
+    column: boxed.column + within(PAD / 2 - mass.column),
+  };
+}
+
+/** A shift that leaves the whole box on the picture. */
+function within(shift: number): number {
+  const most = (PAD - BOX) / 2;
+  return Math.max(-most, Math.min(most, shift));
 }
 
 /** The point about which a square picture of the pad balances, in pixels. */

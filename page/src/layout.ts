@@ -21,6 +21,8 @@ const LONGEST_LIST = 24; // numbers: more are a folded vector
 const LARGEST_SCALE = 3;
 const SMALLEST_SCALE = 0.8; // below, the scene scrolls
 const SCALE_STEP = 0.05;
+const TIGHTEST = 0.94; // of a column's length: its maps; the rest is air between them
+const VECTOR_SHARE = 0.9; // of the room's height: a long vector
 
 /** The picture of these layers, as large as the room allows; wider than the room where it must be. */
 export function layOut(layers: readonly Layer[], room: Room, classes: readonly string[]): Scene {
@@ -129,11 +131,14 @@ function measureMaps(layer: Layer, room: Room, { scale }: Sizing): Measured {
   const largest = Math.min(scale * wanted, room.height);
   const smallest = Math.min(largest, scale * (maps > 32 ? 14 : 34));
   let down = maps;
-  while (down > 1 && (0.9 * room.height) / down < smallest) down--;
+  while (down > 1 && (TIGHTEST * room.height) / down < smallest) down--;
   const { across } = gridOf(maps, down);
   down = Math.ceil(maps / across); // columns of nearly equal length
-  const side = Math.min(largest, (0.9 * room.height) / down);
-  const cell = wholePixels(side / longest, room.density);
+  // Rounded where only its own measure bounds it, cut where the column's length does.
+  const cell = Math.min(
+    wholePixels(largest / longest + 0.5 / room.density, room.density),
+    wholePixels((TIGHTEST * room.height) / down / rows, room.density),
+  );
   const air = Math.max(3, 0.06 * cell * longest);
   const pitchDown = Math.min(room.height / down, cell * rows * 1.25 + 4);
   const pitch = {
@@ -160,10 +165,11 @@ function measureMaps(layer: Layer, room: Room, { scale }: Sizing): Measured {
 function measureVector(layer: Layer, room: Room, { scale }: Sizing): Measured {
   const length = layer.shape[0];
   const thinnest = 3.6 * Math.min(scale, 2);
+  const longest = VECTOR_SHARE * room.height;
   let columns = 1;
-  while (room.height / Math.ceil(length / columns) < thinnest) columns++;
+  while (longest / Math.ceil(length / columns) < thinnest) columns++;
   const rows = Math.ceil(length / columns);
-  const height = wholePixels(Math.min(room.height / rows, 9 * scale), room.density);
+  const height = wholePixels(Math.min(longest / rows, 9 * scale), room.density);
   const width = wholePixels(Math.max(height, (16 * scale) / columns), room.density);
   return {
     layer,

@@ -89,7 +89,7 @@ export function Pad() {
           Invert: dark ink on light paper
         </label>
       )}
-      <details class="preprocessing">
+      <details class="preprocessing" open={matchMedia("(min-width: 761px)").matches}>
         <summary>What the network reads</summary>
         <ol>
           {picture.kind === "ink" && picture.ink.centred && (
@@ -107,8 +107,6 @@ export function Pad() {
 function Surface() {
   const canvas = useRef<HTMLCanvasElement>(null);
   const isDown = useRef(false);
-
-  useEffect(() => (canvas.current ? drawPad(canvas.current) : undefined), []);
 
   const place = (event: PointerEvent): [number, number] => {
     const { left, top, width, height } = (event.currentTarget as HTMLElement).getBoundingClientRect();
@@ -134,6 +132,19 @@ function Surface() {
     isDown.current = false;
   };
 
+  useEffect(() => {
+    const { current: surface } = canvas;
+    if (!surface) return;
+    // Moves come with the next frame, raw updates at once: up to 16 ms sooner, where the browser has them.
+    const moves = "onpointerrawupdate" in surface ? "pointerrawupdate" : "pointermove";
+    surface.addEventListener(moves as "pointermove", move);
+    const end = drawPad(surface);
+    return () => {
+      surface.removeEventListener(moves as "pointermove", move);
+      end();
+    };
+  }, []);
+
   return (
     <canvas
       class={isErasing.value ? "surface erasing" : "surface"}
@@ -141,7 +152,6 @@ function Surface() {
       role="img"
       aria-label={describe(state.picture.value)}
       onPointerDown={down}
-      onPointerMove={move}
       onPointerUp={up}
       onPointerCancel={up}
     />

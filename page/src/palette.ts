@@ -7,6 +7,8 @@ export interface Palette {
   readonly line: string;
   readonly link: string;
   readonly bar: string;
+  /** Behind a bar. */
+  readonly track: string;
   readonly frame: string;
   /** Red, green, blue, 0..255, of what lies over units that are not lit. */
   readonly veil: readonly [number, number, number];
@@ -25,6 +27,7 @@ export function readPalette(): Palette {
     line: colour("--line"),
     link: colour("--link"),
     bar: colour("--bar"),
+    track: colour("--track"),
     frame: colour("--frame"),
     veil: (paper.match(/[\d.]+/g) ?? []).slice(0, 3).map(Number) as [number, number, number],
     font: style.fontFamily,

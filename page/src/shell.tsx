@@ -8,7 +8,7 @@ import * as state from "./state.ts";
 const SCOPES: readonly (readonly [state.ColourScope, string])[] = [
   ["map", "map"],
   ["layer", "layer"],
-  ["net", "network"],
+  ["net", "net"],
 ];
 
 /** The page around a view. */

@@ -10,12 +10,17 @@ export function readable(value: number, digits = 6): string {
   return Number(value.toPrecision(digits)).toString().replaceAll("-", "−");
 }
 
-/** A number with two decimals, for columns of digits. */
+/** A number with two decimals, for columns of digits; what rounds to zero has no sign. */
 export function twoDecimals(value: number): string {
-  return value.toFixed(2).replace("-", "−");
+  const text = value.toFixed(2);
+  return Number(text) === 0 ? "0.00" : text.replace("-", "−");
 }
 
+/** A share of 1 in percent, to a tenth; what only rounds to all or nothing is not called so. */
 export function percent(share: number): string {
+  if (share === 0 || share === 1) return `${100 * share} %`;
+  if (share < 0.0005) return "< 0.1 %";
+  if (share > 0.9995) return "> 99.9 %";
   return `${(100 * share).toFixed(1)} %`;
 }
 
@@ -33,12 +38,16 @@ export function nameUnit(unit: Unit): string {
   return [unit.layer, ...unit.index.map((at, axis) => `${axes[axis]} ${at}`)].join(", ");
 }
 
-const from = (first: number, end: number): string => (first + 1 === end ? `${first}` : `${first}–${end - 1}`);
+/** "rows 8–19", "row 8" */
+function span(name: string, [first, end]: readonly [number, number]): string {
+  return end - first === 1 ? `${name} ${first}` : `${name}s ${first}–${end - 1}`;
+}
 
 /** "rows 8–19, columns 12–23 (12 × 12 pixels)" */
 export function nameRectangle({ rows, columns }: Rectangle): string {
-  const size = `${rows[1] - rows[0]} × ${columns[1] - columns[0]} pixels`;
-  return `rows ${from(...rows)}, columns ${from(...columns)} (${size})`;
+  const [height, width] = [rows[1] - rows[0], columns[1] - columns[0]];
+  const size = height * width === 1 ? "1 pixel" : `${height} × ${width} pixels`;
+  return `${span("row", rows)}, ${span("column", columns)} (${size})`;
 }
 
 /** "reads 150 units of pool1" */
