@@ -72,8 +72,29 @@ export function short(value: number): string {
   return decimal(value, decimals);
 }
 
-/** A number in a sentence: four significant digits, no trailing noise. */
+const SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹";
+
+/** A number to some significant digits, without trailing noughts; very large and very small ones as 1.5 × 10⁻⁸. */
+function significant(value: number, digits: number): string {
+  const [mantissa, exponent] = Number(value.toPrecision(digits)).toString().replaceAll("-", MINUS).split("e");
+  if (exponent === undefined) return mantissa;
+  const power = [...exponent].map((letter) =>
+    letter === MINUS ? "⁻" : (SUPERSCRIPTS[Number(letter)] ?? ""),
+  );
+  return `${mantissa} × 10${power.join("")}`;
+}
+
+/** A float32 number to nine significant digits, which tell it from every other. */
+export function exact(value: number): string {
+  return significant(value, 9);
+}
+
+/** The same after a sign of operation: in brackets if it is negative. */
+export function bracketed(value: number): string {
+  return value < 0 ? `(${exact(value)})` : exact(value);
+}
+
+/** A number in a sentence: four significant digits. */
 export function plain(value: number): string {
-  const text = Number(value.toPrecision(4)).toString();
-  return text.replaceAll("-", MINUS);
+  return significant(value, 4);
 }

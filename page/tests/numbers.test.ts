@@ -1,6 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { bound, countDecimals, decimal, plain, printed, rounded, short } from "../src/numbers.ts";
+import {
+  bound,
+  bracketed,
+  countDecimals,
+  decimal,
+  exact,
+  plain,
+  printed,
+  rounded,
+  short,
+} from "../src/numbers.ts";
 import { random } from "./random.ts";
 
 /** Read a printed decimal back, exactly: its digits as one whole number. */
@@ -108,4 +118,12 @@ test("a small cell holds at most five characters below a thousand", () => {
 test("a number in a sentence keeps four significant digits", () => {
   assert.equal(plain(0.000123456), "0.0001235");
   assert.equal(plain(-3.00001), "\u22123");
+});
+
+test("nine significant digits are printed as they stand, or with a power of ten", () => {
+  assert.equal(exact(0.1), "0.1");
+  assert.equal(exact(Math.fround(0.1)), "0.100000001");
+  assert.equal(exact(-2.36175772e-8), "\u22122.36175772 × 10⁻⁸");
+  assert.equal(exact(1.5e21), "1.5 × 10²¹");
+  assert.equal(bracketed(-0.5), "(\u22120.5)");
 });

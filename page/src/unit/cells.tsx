@@ -1,6 +1,6 @@
 // A window, a filter, or their products: small coloured cells with their numbers.
 
-import { cssColour, inkOn } from "../colour.ts";
+import { cssColour, inkOn, type Ramp } from "../colour.ts";
 import type { Term } from "../explain.ts";
 import { short } from "../numbers.ts";
 import * as state from "../state.ts";
@@ -16,6 +16,12 @@ interface CellsProps {
   readonly cells: readonly ({ readonly value: number; readonly term: number } | null)[];
 }
 
+/** A cell's colours. Noughts, of which a window has many, step back. */
+function styleOf(value: number, limit: number, ramp: Ramp): { background: string; color: string } {
+  const color = value === 0 ? "var(--muted)" : inkOn(value, limit, ramp);
+  return { background: cssColour(value, limit, ramp), color };
+}
+
 /** Numbers rounded for a small cell. Pointed at, all digits are read out elsewhere. */
 export function Cells({ label, columns, limit, cells }: CellsProps) {
   const ramp = state.ramp.value;
@@ -28,12 +34,7 @@ export function Cells({ label, columns, limit, cells }: CellsProps) {
     >
       {cells.map((cell, tap) =>
         cell ? (
-          <span
-            key={tap}
-            class="cell"
-            data-term={cell.term}
-            style={{ background: cssColour(cell.value, limit, ramp), color: inkOn(cell.value, limit, ramp) }}
-          >
+          <span key={tap} class="cell" data-term={cell.term} style={styleOf(cell.value, limit, ramp)}>
             {short(cell.value)}
           </span>
         ) : (
@@ -81,10 +82,7 @@ export function Products({ label, columns, limit, channel, cells }: ProductsProp
             data-term={cell.number}
             tabIndex={tap === first ? 0 : -1}
             aria-label={cell.name}
-            style={{
-              background: cssColour(cell.term.product, limit, ramp),
-              color: inkOn(cell.term.product, limit, ramp),
-            }}
+            style={styleOf(cell.term.product, limit, ramp)}
           >
             {cell.text}
           </button>

@@ -20,9 +20,11 @@ interface Props {
 export function Curve({ function: name, value, result }: Props) {
   const { of, name: title } = FUNCTIONS[name];
   const reach = Math.max(1, Math.abs(value)) * 1.25;
-  const tall = name === "relu" ? reach : 1.25;
+  const top = name === "relu" ? reach : 1.25;
+  const bottom = name === "tanh" ? -top : -0.25 * top;
   const x = (at: number) => (SIDE / 2) * (1 + at / reach);
-  const y = (at: number) => (SIDE / 2) * (1 - at / tall);
+  const height = (SIDE / 2) * (name === "tanh" ? 1.2 : 1);
+  const y = (at: number) => (height * (top - at)) / (top - bottom);
   const points = Array.from({ length: POINTS + 1 }, (_, i) => {
     const at = reach * ((2 * i) / POINTS - 1);
     return `${x(at)},${y(of(at))}`;
@@ -33,16 +35,16 @@ export function Curve({ function: name, value, result }: Props) {
         {title}({short(value)}) = {short(result)}
       </figcaption>
       <svg
-        viewBox={`0 0 ${SIDE} ${SIDE}`}
+        viewBox={`0 0 ${SIDE} ${height}`}
         role="img"
         aria-label={`${title} of ${short(value)} is ${short(result)}`}
       >
-        <line class="axis" x1={0} x2={SIDE} y1={SIDE / 2} y2={SIDE / 2} />
-        <line class="axis" y1={0} y2={SIDE} x1={SIDE / 2} x2={SIDE / 2} />
+        <line class="axis" x1={0} x2={SIDE} y1={y(0)} y2={y(0)} />
+        <line class="axis" y1={0} y2={height} x1={SIDE / 2} x2={SIDE / 2} />
         <polyline class="function" points={points.join(" ")} />
         <polyline
           class="drop"
-          points={`${x(value)},${SIDE / 2} ${x(value)},${y(result)} ${SIDE / 2},${y(result)}`}
+          points={`${x(value)},${y(0)} ${x(value)},${y(result)} ${SIDE / 2},${y(result)}`}
         />
         <circle class="point" cx={x(value)} cy={y(result)} r={4} />
       </svg>

@@ -3,15 +3,16 @@
 import { useComputed } from "@preact/signals";
 import { useMemo } from "preact/hooks";
 import { INPUT, receptiveField } from "../forms.ts";
+import { exact } from "../numbers.ts";
 import { closeUnit } from "../pointing.ts";
 import * as state from "../state.ts";
 import { nameRectangle } from "../words.ts";
 import { axisNames, layerOf } from "./names.ts";
 import { at, Frame, ImagePicture, indexAtSpot, MapPicture, spotOf } from "./picture.tsx";
-import { classesOf, jumpTo, litTerm, type Opened, sight, slideTo } from "./sight.ts";
+import { Scale } from "./scale.tsx";
+import { classesOf, jumpTo, limitOf, litTerm, type Opened, sight, slideTo } from "./sight.ts";
 import { isSliding } from "./sliding.ts";
 import { type LayerShapes, moved, stepFrom } from "./steps.ts";
-import { exact } from "./term.tsx";
 
 /** The layers that one can walk to. */
 export function layerShapes(): LayerShapes {
@@ -141,7 +142,8 @@ export function OwnMapFigure({ opened }: { opened: Opened }) {
   return (
     <figure>
       <figcaption>
-        <b>{name}</b> {shape.slice(unit.index.length > 1 ? 2 : 1).join(" × ")}
+        <b>{name}</b> {shape.slice(unit.index.length > 1 ? 2 : 1).join(" × ")}{" "}
+        <Scale limit={limitOf.value(key, channel)} of={name} />
       </figcaption>
       <MapPicture
         sight={here}
@@ -155,12 +157,12 @@ export function OwnMapFigure({ opened }: { opened: Opened }) {
       >
         <Frame area={at(spotOf(index, shape))} kind="unit" />
       </MapPicture>
-      <SlideButton />
+      <SlideButton isVector={unit.index.length === 1} />
     </figure>
   );
 }
 
-function SlideButton() {
+function SlideButton({ isVector }: { isVector: boolean }) {
   return (
     <button
       type="button"
@@ -170,7 +172,7 @@ function SlideButton() {
         isSliding.value = !isSliding.peek();
       }}
     >
-      {isSliding.value ? "❚❚ Stop" : "▶ Slide the window"}
+      {isSliding.value ? "❚❚ Stop" : isVector ? "▶ Walk the units" : "▶ Slide the window"}
     </button>
   );
 }

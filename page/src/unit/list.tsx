@@ -6,14 +6,15 @@ import { useMemo } from "preact/hooks";
 import { largest } from "../colour.ts";
 import { type Explanation, fold, type Term } from "../explain.ts";
 import { movedFrom } from "../forms.ts";
-import { printed } from "../numbers.ts";
+import { bracketed, exact, printed } from "../numbers.ts";
 import * as state from "../state.ts";
 import type { Rearrangement } from "../types.ts";
-import { readName } from "./names.ts";
+import { originOf, readName } from "./names.ts";
 import { at, coloured, columnsOf, Frame, Pixels, type Spot } from "./picture.tsx";
+import { Scale } from "./scale.tsx";
 import { limitOf, limitOfWeights, litTerm, type Opened } from "./sight.ts";
-import { bracketed, exact, openTerm, termText } from "./term.tsx";
-import { BarCell, type FoldedParts, Total } from "./total.tsx";
+import { pressTerm, termText } from "./term.tsx";
+import { BarCell, FoldedRow, Total } from "./total.tsx";
 
 /** More terms than this are folded. */
 const MOST_TERMS = 12;
@@ -31,13 +32,8 @@ export function TermList({ opened, explanation }: Props) {
   const { terms, decimals } = explanation;
   const { shown, folded, units } = fold(terms, isUnfolded.value ? MOST_LISTED : MOST_TERMS);
   const number = useMemo(() => new Map(terms.map((term, i) => [term, i])), [terms]);
+  const ofTerms = terms.reduce((sum, term) => sum + term.units, 0);
   const widest = terms.reduce((most, term) => Math.max(most, Math.abs(term.units)), 0);
-  const parts: FoldedParts = {
-    count: folded.length,
-    what: "smaller terms",
-    units,
-    texts: folded.map((term) => term.units),
-  };
   return (
     <div class="sum">
       <div class="terms">
@@ -64,6 +60,7 @@ export function TermList({ opened, explanation }: Props) {
                   >
                     {readName(term)}
                   </button>
+                  <Origin opened={opened} term={term} />
                 </th>
                 <td class="number factors">
                   {exact(term.value)} × {bracketed(term.weight ?? 1)}
@@ -74,18 +71,39 @@ export function TermList({ opened, explanation }: Props) {
                 </td>
               </tr>
             ))}
+            {folded.length > 0 && (
+              <FoldedRow
+                {...{ folded, units, decimals }}
+                what="smaller terms"
+                columns={2}
+                onUnfold={() => {
+                  isUnfolded.value = true;
+                }}
+              />
+            )}
           </tbody>
         </table>
       </div>
       <Total
         explanation={explanation}
-        parts={[]}
-        folded={parts}
-        onUnfold={() => {
-          isUnfolded.value = true;
-        }}
+        parts={[
+          { name: `${terms.length} ${terms.length === 1 ? "term" : "terms"}`, units: ofTerms, role: "terms" },
+        ]}
       />
     </div>
+  );
+}
+
+/** Of a number that was only moved: the unit that made it. */
+function Origin({ opened: { sight }, term }: { opened: Opened; term: Term }) {
+  const origin = originOf(term, sight.net.calls, sight.shapes);
+  return (
+    origin && (
+      <small class="quiet">
+        {" "}
+        from {origin.layer} {origin.index.join(", ")}
+      </small>
+    )
   );
 }
 
@@ -160,7 +178,7 @@ function AllTerms({ opened, explanation }: Props) {
         <figure key={name}>
           <figcaption>
             {i > 0 && <span class="sign">{i === 1 ? "×" : "="}</span>}
-            {name}
+            {name} <Scale limit={limit} of={name} />
           </figcaption>
           <Pixels
             rows={tiles.rows}
@@ -170,9 +188,9 @@ function AllTerms({ opened, explanation }: Props) {
             onPoint={(spot) => {
               litTerm.value = spot ? (byPlace.get(spot.row * tiles.columns + spot.column) ?? null) : null;
             }}
-            onPick={(spot) => {
+            onPick={(spot, isDrag) => {
               const term = byPlace.get(spot.row * tiles.columns + spot.column);
-              if (term !== undefined) openTerm(term);
+              if (term !== undefined && !isDrag) pressTerm(term);
             }}
           >
             {lit && <Frame area={at(lit)} kind="term" />}

@@ -1,7 +1,7 @@
 // How what a form reads is called, and which units its readers can go to.
 
-import type { Read } from "../forms.ts";
-import type { Unit } from "../types.ts";
+import { movedFrom, type Read, type ShapeOf } from "../forms.ts";
+import type { Call, Unit } from "../types.ts";
 import { nameUnit } from "../words.ts";
 
 const ACTIVATION = "activation/";
@@ -30,4 +30,18 @@ export function readName(read: Pick<Read, "key" | "index">): string {
 /** The name of the layer or parameter behind a key. */
 export function layerOf(key: string): string {
   return key.slice(key.indexOf("/") + 1);
+}
+
+/** Where a number that was only moved came from: through reshapes and the like to the layer that made it; null if it was not. */
+export function originOf(
+  read: Pick<Read, "key" | "index">,
+  calls: readonly Call[],
+  shapes: ShapeOf,
+): Unit | null {
+  let at: Pick<Read, "key" | "index"> = read;
+  for (;;) {
+    const call = calls.find(({ output }) => output === at.key);
+    if (call?.form?.kind !== "rearrangement") return at === read ? null : unitOf(at);
+    at = movedFrom(call.form, at.index, { output: shapes(call.output), of: shapes });
+  }
 }

@@ -4,14 +4,13 @@
 import type { ComponentChildren } from "preact";
 import { cssColour, inkOn } from "../colour.ts";
 import { channelsOf, type Explanation, type Term } from "../explain.ts";
-import { decimal, printed } from "../numbers.ts";
+import { decimal, exact, printed } from "../numbers.ts";
 import * as state from "../state.ts";
 import type { Maximum, Pointwise, Rearrangement } from "../types.ts";
 import { Curve } from "./curve.tsx";
 import { layerOf, readName } from "./names.ts";
 import { at, Frame, MapPicture, spotOf } from "./picture.tsx";
 import { limitOf, litTerm, type Opened } from "./sight.ts";
-import { exact } from "./term.tsx";
 import { Check } from "./total.tsx";
 
 interface Props<Form> {

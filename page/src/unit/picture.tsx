@@ -22,8 +22,8 @@ interface PixelsProps {
   readonly pixels: Uint32Array;
   readonly label: string;
   readonly onPoint?: (spot: Spot | null) => void;
-  /** Pressed, or drawn over while pressed. */
-  readonly onPick?: (spot: Spot) => void;
+  /** Pressed, or, as a drag, drawn over while pressed. */
+  readonly onPick?: (spot: Spot, isDrag: boolean) => void;
   /** SVG, one unit a number. */
   readonly children?: ComponentChildren;
 }
@@ -52,14 +52,16 @@ export function Pixels({ rows, columns, pixels, label, onPoint, onPick, children
       onPointerDown={(event) => {
         if (!onPick || event.button !== 0) return;
         event.currentTarget.setPointerCapture(event.pointerId);
-        onPick(spotOf(event));
+        onPick(spotOf(event), false);
       }}
       onPointerMove={(event) => {
         const spot = spotOf(event);
-        if (onPick && event.buttons & 1) onPick(spot);
+        if (onPick && event.buttons & 1) onPick(spot, true);
         onPoint?.(spot);
       }}
-      onPointerLeave={() => onPoint?.(null)}
+      onPointerLeave={(event) => {
+        if (event.pointerType !== "touch") onPoint?.(null);
+      }}
     >
       <canvas ref={canvas} width={columns} height={rows} />
       <svg viewBox={`0 0 ${columns} ${rows}`} aria-hidden="true">

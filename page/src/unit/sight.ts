@@ -78,6 +78,7 @@ export const litTerm = signal<number | null>(null);
 
 /** Go to a unit: a step that one can go back from. */
 export function jumpTo(unit: Unit): void {
+  if (unit.layer !== state.openUnit.peek()?.layer) window.scrollTo({ top: 0 });
   batch(() => {
     litTerm.value = null;
     state.slid.value = false;

@@ -4,12 +4,12 @@ import { useSignal } from "@preact/signals";
 import { type Explanation, fold } from "../explain.ts";
 import { numbers } from "../forms.ts";
 import { placeOf } from "../indexing.ts";
-import { decimal, printed } from "../numbers.ts";
+import { decimal, exact, printed } from "../numbers.ts";
 import type { Normalisation } from "../types.ts";
 import { layerOf, readName } from "./names.ts";
 import { classesOf, type Opened } from "./sight.ts";
-import { exact, termText } from "./term.tsx";
-import { Check } from "./total.tsx";
+import { termText } from "./term.tsx";
+import { Check, FoldedRow } from "./total.tsx";
 
 /** More classes than this are folded. */
 const MOST_CLASSES = 12;
@@ -72,27 +72,14 @@ export function Softmax({ opened, explanation, form }: Props) {
               );
             })}
             {folded.length > 0 && (
-              <tr class="folded">
-                <th scope="row" colSpan={2}>
-                  <button
-                    type="button"
-                    data-role="unfold"
-                    onClick={() => {
-                      isUnfolded.value = true;
-                    }}
-                  >
-                    {folded.length} smaller
-                  </button>
-                </th>
-                <td
-                  class="number"
-                  data-role="folded"
-                  data-terms={folded.map((term) => printed(term.units, decimals)).join(" ")}
-                >
-                  {printed(rest, decimals)}
-                </td>
-                <td />
-              </tr>
+              <FoldedRow
+                {...{ folded, decimals }}
+                units={rest}
+                what="smaller"
+                onUnfold={() => {
+                  isUnfolded.value = true;
+                }}
+              />
             )}
           </tbody>
           <tfoot>

@@ -4,7 +4,7 @@ import { effect } from "@preact/signals";
 import type { RefObject } from "preact";
 import { useEffect } from "preact/hooks";
 import type { Explanation, Term } from "../explain.ts";
-import { printed } from "../numbers.ts";
+import { bracketed, exact, printed } from "../numbers.ts";
 import { readName, unitOf } from "./names.ts";
 import { jumpTo, litTerm, opened } from "./sight.ts";
 
@@ -35,31 +35,31 @@ export function termAt(target: EventTarget | null): number | null {
 /** Light the term under the pointer or the focus, and go to it at a click. For the element around all terms. */
 export const termHandlers = {
   onPointerOver: (event: PointerEvent) => {
-    litTerm.value = termAt(event.target);
+    if (event.pointerType !== "touch") litTerm.value = termAt(event.target);
   },
-  onPointerLeave: () => {
-    litTerm.value = null;
+  onPointerLeave: (event: PointerEvent) => {
+    if (event.pointerType !== "touch") litTerm.value = null;
   },
   onFocusIn: (event: FocusEvent) => {
     if (termAt(event.target) !== null) litTerm.value = termAt(event.target);
   },
   onClick: (event: MouseEvent) => {
     const term = termAt(event.target);
-    if (term !== null) openTerm(term);
+    if (term !== null) pressTerm(term);
   },
 };
 
-export function openTerm(term: number): void {
+/** A finger cannot point: its first touch lights a term, its second opens it. A mouse has lit it before it presses. */
+export function pressTerm(term: number): void {
+  if (litTerm.peek() === term) openTerm(term);
+  else litTerm.value = term;
+}
+
+function openTerm(term: number): void {
   const here = opened.peek();
   if (here === null || typeof here === "string" || !here.explanation) return;
   const unit = unitOf(here.explanation.terms[term]);
   if (unit) jumpTo(unit);
-}
-
-/** A float32 number to nine significant digits, which tell it from every other. */
-export function exact(value: number): string {
-  const text = Number(value.toPrecision(9)).toString();
-  return text.replaceAll("-", "\u2212");
 }
 
 /** A term in full: what it is, and its arithmetic. */
@@ -78,11 +78,6 @@ export function termText(term: Term, explanation: Explanation): string {
   }
 }
 
-/** A number after a sign of operation: in brackets if it is negative. */
-export function bracketed(value: number): string {
-  return value < 0 ? `(${exact(value)})` : exact(value);
-}
-
 /** One line that says what is pointed at, always in reach. */
 export function ReadingLine({ explanation }: { explanation: Explanation }) {
   const term = litTerm.value === null ? undefined : explanation.terms[litTerm.value];
@@ -95,7 +90,7 @@ export function ReadingLine({ explanation }: { explanation: Explanation }) {
         </>
       ) : (
         <span class="quiet">
-          Point at a number to see all its digits and where it comes from. Click it to go there.
+          Point at a number to see all its digits and where it comes from; press it to go there.
         </span>
       )}
     </p>

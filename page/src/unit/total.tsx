@@ -1,30 +1,22 @@
 // The end of a sum: its parts as printed, what is added beside them, the total, and the check against what the net computed.
 
+import type { ComponentChild } from "preact";
 import type { Addend, Explanation } from "../explain.ts";
 import { bound, printed } from "../numbers.ts";
 
 export interface Part {
   readonly name: string;
   readonly units: number;
-  readonly role: "subtotal" | "term";
-  readonly channel: number;
-}
-
-export interface FoldedParts {
-  readonly count: number;
-  /** "smaller terms" */
-  readonly what: string;
-  readonly units: number;
-  /** Each of them, in units of the last decimal. */
-  readonly texts: readonly number[];
+  readonly role: "subtotal" | "terms";
+  readonly channel?: number;
 }
 
 interface Props {
   readonly explanation: Explanation;
-  /** What is listed above the bias; empty where it stands in a list of its own. */
+  /** What is listed above the bias. */
   readonly parts: readonly Part[];
-  readonly folded: FoldedParts;
-  readonly onUnfold: () => void;
+  /** The row of the parts that are folded into one, if any are. */
+  readonly folded?: ComponentChild;
 }
 
 const ADDENDS: Readonly<Record<Addend["name"], string>> = {
@@ -35,12 +27,9 @@ const ADDENDS: Readonly<Record<Addend["name"], string>> = {
 };
 
 /** A column that adds up, digit by digit. */
-export function Total({ explanation, parts, folded, onUnfold }: Props) {
+export function Total({ explanation, parts, folded }: Props) {
   const { decimals, addends } = explanation;
-  const largest = [...parts, ...addends, folded].reduce(
-    (most, part) => Math.max(most, Math.abs(part.units)),
-    0,
-  );
+  const largest = [...parts, ...addends].reduce((most, part) => Math.max(most, Math.abs(part.units)), 0);
   return (
     <div class="total">
       <table>
@@ -55,7 +44,7 @@ export function Total({ explanation, parts, folded, onUnfold }: Props) {
               </td>
             </tr>
           ))}
-          {folded.count > 0 && <FoldedRow {...{ folded, largest, decimals, onUnfold }} />}
+          {folded}
           {addends.map((addend) => (
             <tr key={addend.name}>
               <th scope="row">{ADDENDS[addend.name]}</th>
@@ -83,27 +72,32 @@ export function Total({ explanation, parts, folded, onUnfold }: Props) {
 }
 
 interface FoldedRowProps {
-  readonly folded: FoldedParts;
-  readonly largest: number;
+  /** "smaller terms" */
+  readonly what: string;
+  readonly folded: readonly { readonly units: number }[];
+  /** Their sum, in units of the last decimal. */
+  readonly units: number;
   readonly decimals: number;
+  /** Columns between the name and the number, that have nothing to say here. */
+  readonly columns?: number;
   readonly onUnfold: () => void;
 }
 
-function FoldedRow({ folded, largest, decimals, onUnfold }: FoldedRowProps) {
+/** Many small parts as one number, until they are unfolded. */
+export function FoldedRow({ what, folded, units, decimals, columns = 1, onUnfold }: FoldedRowProps) {
   return (
     <tr class="folded">
-      <th scope="row">
-        <button type="button" data-role="unfold" onClick={onUnfold}>
-          {folded.count} {folded.what}
+      <th scope="row" colSpan={1 + columns}>
+        <button type="button" data-role="unfold" aria-expanded={false} onClick={onUnfold}>
+          + {folded.length} {what}
         </button>
       </th>
-      <BarCell units={folded.units} largest={largest} />
       <td
         class="number"
         data-role="folded"
-        data-terms={folded.texts.map((units) => printed(units, decimals)).join(" ")}
+        data-terms={folded.map((part) => printed(part.units, decimals)).join(" ")}
       >
-        {printed(folded.units, decimals)}
+        {printed(units, decimals)}
       </td>
     </tr>
   );
@@ -114,7 +108,7 @@ export function BarCell({ units, largest }: { units: number; largest: number }) 
   const share = largest > 0 ? Math.abs(units) / largest : 0;
   const side = units < 0 ? { right: "50%" } : { left: "50%" };
   return (
-    <td class="bar" aria-hidden="true">
+    <td class="amount" aria-hidden="true">
       <span class={units < 0 ? "below" : "above"} style={{ width: `${50 * share}%`, ...side }} />
     </td>
   );

@@ -8,9 +8,10 @@ import type { Unit, WeightedSum } from "../types.ts";
 import { Cells, Products } from "./cells.tsx";
 import { layerOf, readName } from "./names.ts";
 import { at, Frame, MapPicture, sizeOf, spotOf } from "./picture.tsx";
+import { Scale } from "./scale.tsx";
 import { limitOf, limitOfWeights, litTerm, type Opened, slideTo } from "./sight.ts";
 import { termText } from "./term.tsx";
-import { Total } from "./total.tsx";
+import { FoldedRow, Total } from "./total.tsx";
 
 /** More channels than this are folded into one subtotal. */
 const MOST_CHANNELS = 8;
@@ -28,14 +29,26 @@ export function Windows({ opened, explanation, form }: Props) {
   const number = new Map(explanation.terms.map((term, i) => [term, i]));
   const product = explanation.terms.reduce((most, term) => Math.max(most, Math.abs(term.product)), 0);
   const source = layerOf(form.input);
+  const scale = limitOf.value;
+  const largestMap = channels.reduce((most, { channel }) => {
+    return scale(form.input, channel) > scale(form.input, most) ? channel : most;
+  }, channels[0].channel);
   return (
     <div class="sum">
       <div class="channels">
-        <div class="channel-heads" aria-hidden="true">
+        <div class="channel-heads">
           <span>{source}</span>
-          <span>window</span>
-          <span>{form.weight === null ? "weight" : "filter"}</span>
-          <span>products</span>
+          <span>
+            window <Scale limit={limitOf.value(form.input, largestMap)} of="the values" />
+          </span>
+          <span>
+            {form.weight === null ? "weight" : "filter"}{" "}
+            <Scale limit={limitOfWeights(opened.sight, form.weight)} of="the weights" />
+          </span>
+          <span>
+            products <Scale limit={product} of="the products" />
+          </span>
+          <span>subtotal</span>
         </div>
         {shown.map((channel) => (
           <ChannelRow
@@ -48,20 +61,24 @@ export function Windows({ opened, explanation, form }: Props) {
       <Total
         explanation={explanation}
         parts={shown.map((channel) => ({
-          name: `${source}, channel ${channel.channel}`,
+          name: `channel ${channel.channel}`,
           units: channel.units,
           role: "subtotal",
           channel: channel.channel,
         }))}
-        folded={{
-          count: folded.length,
-          what: "smaller channels",
-          units,
-          texts: folded.map(({ units }) => units),
-        }}
-        onUnfold={() => {
-          isUnfolded.value = true;
-        }}
+        folded={
+          folded.length > 0 && (
+            <FoldedRow
+              what="smaller channels"
+              folded={folded}
+              units={units}
+              decimals={explanation.decimals}
+              onUnfold={() => {
+                isUnfolded.value = true;
+              }}
+            />
+          )
+        }
       />
     </div>
   );
@@ -81,10 +98,7 @@ function ChannelRow({ opened, explanation, form, channel, number, limits }: RowP
     channel.taps.map((tap) => tap && { value: value(tap), term: termOf(tap) });
   return (
     <section class="channel" aria-label={name}>
-      <h3>
-        <span>channel {channel.channel}</span>
-        <span class="number">{printed(channel.units, explanation.decimals)}</span>
-      </h3>
+      <h3>channel {channel.channel}</h3>
       <WindowInMap {...{ opened, form, channel, name, number }} />
       <Cells
         label={`Window on ${name}`}
@@ -119,6 +133,7 @@ function ChannelRow({ opened, explanation, form, channel, number, limits }: RowP
             },
         )}
       />
+      <p class="number subtotal">{printed(channel.units, explanation.decimals)}</p>
     </section>
   );
 }
