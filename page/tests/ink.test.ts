@@ -67,7 +67,8 @@ test("a centred drawing fills a box of 20 pixels, wherever it was drawn, and non
   for (let count = 0; count < 50; count++) {
     const points = Array.from({ length: 5 }, () => [3 + 22 * next(), 3 + 22 * next()] as const);
     const { height, width } = measure(rasterise(stroke(CENTRED, ...points), 28, 28));
-    assert.ok(Math.abs(Math.max(height, width) - 20) <= 1, `${height} x ${width}`);
+    const longer = Math.max(height, width);
+    assert.ok(longer >= 18 && longer <= 21, `${height} x ${width}`); // a round tip may whiten less than half of its pixel
   }
 });
 
