@@ -24,6 +24,8 @@ class Server:
     address: str = ""
     content: bytes = CONTENT
     knows_ranges: bool = True
+    answers_from: int | None = None  # first byte of an answer to a Range, whatever was asked
+    says_its_length: bool = True
     cut_after: int | None = None  # bytes of one answer after which the connection is closed
     asked: list[str] = field(default_factory=list)  # path and Range of each request
 
@@ -46,10 +48,13 @@ def server() -> Iterator[Server]:
                 self.end_headers()
                 return
             start = int(wanted.removeprefix("bytes=").removesuffix("-")) if wanted and state.knows_ranges else 0
+            if start and state.answers_from is not None:
+                start = state.answers_from
             self.send_response(206 if start else 200)
             if start:
                 self.send_header("Content-Range", f"bytes {start}-{len(state.content) - 1}/{len(state.content)}")
-            self.send_header("Content-Length", str(len(state.content) - start))
+            if state.says_its_length:
+                self.send_header("Content-Length", str(len(state.content) - start))
             self.end_headers()
             if self.path == "/silent":
                 self.wfile.write(state.content[start : start + 10])
@@ -157,6 +162,19 @@ def test_a_refused_connection_names_every_mirror_and_the_way_by_hand(tmp_path: P
 def test_a_file_of_another_size_is_refused_before_it_is_read(server: Server, tmp_path: Path) -> None:
     with pytest.raises(DownloadError, match="the server's file has 256,000 bytes, not 1,000"):
         fetch(tmp_path / "file", f"{server.address}/file", size=1000)
+
+
+def test_no_more_is_read_than_the_size_that_is_known(server: Server, tmp_path: Path) -> None:
+    server.says_its_length, server.content = False, CONTENT * 10
+    fetch(tmp_path / "file", f"{server.address}/file")
+    assert (tmp_path / "file").read_bytes() == CONTENT
+
+
+def test_an_answer_that_begins_elsewhere_is_refused(server: Server, tmp_path: Path) -> None:
+    server.answers_from = 5
+    (tmp_path / "file.part").write_bytes(CONTENT[:1000])
+    with pytest.raises(DownloadError, match="asked for bytes from 1000, got bytes 5-255999/256000"):
+        fetch(tmp_path / "file", f"{server.address}/file")
 
 
 @pytest.mark.parametrize("address", ["file:///etc/hostname", "ftp://localhost/file", "no address"])

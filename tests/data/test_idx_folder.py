@@ -54,6 +54,13 @@ def test_an_image_keeps_its_label_and_the_number_that_it_has_in_its_file(tmp_pat
             assert torch.equal(image[0], pixels(60 if file == "train" else 10)[number])
 
 
+def test_train_and_val_keep_the_order_of_the_file(tmp_path: Path) -> None:
+    data = load(write(tmp_path))
+    for part in (data.train, data.val):
+        numbers = part.images[:, 0, 0, 0].tolist()
+        assert numbers == sorted(numbers)
+
+
 def test_the_seed_alone_decides_which_images_become_val(tmp_path: Path) -> None:
     folder = write(tmp_path)
     first, again, other = load(folder, seed=1), load(folder, seed=1), load(folder, seed=2)
@@ -70,6 +77,13 @@ def test_gzipped_files_and_names_with_a_dot_are_found(tmp_path: Path) -> None:
     zipped = load(tmp_path)
     assert torch.equal(zipped.train.images, plain.train.images)
     assert list(zipped.source["sha256"].values()) == list(plain.source["sha256"].values())
+
+
+def test_a_plain_file_wins_over_a_gzipped_one(tmp_path: Path) -> None:
+    write(tmp_path)
+    for name in NAMES:
+        (tmp_path / f"{name}.gz").write_bytes(b"not read")
+    assert len(load(tmp_path).test) == 10
 
 
 def test_emnist_is_turned_upright(tmp_path: Path) -> None:

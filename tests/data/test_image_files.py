@@ -61,12 +61,12 @@ def test_grey_and_colour_together_become_colour(tmp_path: Path) -> None:
 
 def test_bad_files_are_told_and_the_others_keep_their_order(tmp_path: Path) -> None:
     paths = [saved(tmp_path / f"{number}.png", rows=40, columns=40) for number in range(5)]
-    paths[0].write_bytes(b"not an image")  # found in the header
-    paths[3].write_bytes(paths[3].read_bytes()[:-2000])  # found on decoding
+    paths[0].write_bytes(paths[0].read_bytes()[:-2000])  # found on decoding
+    paths[3].write_bytes(b"not an image")  # found in the header, which is read before
     read = read_image_files(paths)
     assert list(read.bad) == [0, 3]
-    assert read.bad[0] == "none of these formats"
-    assert "truncated" in read.bad[3]
+    assert "truncated" in read.bad[0]
+    assert read.bad[3] == "none of these formats"
     assert list(read.checksums) == [1, 2, 4]
     assert torch.equal(read.images, read_image_files([paths[1], paths[2], paths[4]]).images)
 

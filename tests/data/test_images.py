@@ -120,9 +120,11 @@ def test_the_image_is_turned_upright(orientation: int, expected: list, format: s
     assert torch.equal(corners > 127, torch.tensor(expected) > 127)
 
 
-def test_damaged_exif_says_nothing_against_the_pixels() -> None:
-    content = encoded(Image.fromarray(COLOUR), "JPEG", exif=b"Exif\0\0no such header")
-    assert read_image(content).shape == (3, 5, 7)
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP"])
+def test_damaged_exif_says_nothing_against_the_pixels(format: str, tmp_path: Path) -> None:
+    path = tmp_path / "image"
+    path.write_bytes(encoded(Image.fromarray(COLOUR), format, exif=b"Exif\0\0no such header"))
+    assert image_shape(path) == tuple(read_image(path).shape) == (3, 5, 7)
 
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM"])
