@@ -13,8 +13,6 @@ export function drawBackdrop(
   palette: Palette,
   classes: readonly string[],
 ): void {
-  context.fillStyle = palette.paper;
-  context.fillRect(0, 0, scene.width, scene.height);
   for (const link of scene.links) drawLink(context, link, scene, palette);
   for (const block of scene.blocks) {
     drawCaption(context, block, palette);

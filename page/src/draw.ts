@@ -167,6 +167,6 @@ function paintTexts(
   for (let map = 0; map < block.maps; map++) {
     const { left, top, width, height } = mapRect(block, map);
     context.font = `${map === strong ? 600 : 400} 12px ${palette.font}`;
-    context.fillText(text(map), left + width + GAP, top + height / 2 + 0.5);
+    context.fillText(text(map), left + width + GAP, top + height / 2 + 0.5, block.behind - GAP);
   }
 }

@@ -12,11 +12,13 @@ export interface Room {
   readonly density: number;
 }
 
+// In pixels where text has its usual size:
 const CAPTION_HEIGHT = 54; // three lines and some air
 const LABEL_WIDTH = 92; // of a class's name before its bar, at most
-const VALUE_WIDTH = 52; // of the digits behind a cell or bar
-const MARGIN = 12; // around the scene, and beneath it for shortcuts
+const VALUE_WIDTH = 62; // of the digits behind a cell or bar
 const LETTER = 6.6; // of a caption, on average
+
+const MARGIN = 12; // pixels around the scene, and beneath it for shortcuts
 const LONGEST_LIST = 24; // numbers: more are a folded vector
 const LARGEST_SCALE = 3;
 const SMALLEST_SCALE = 0.8; // below, the scene scrolls

@@ -5,8 +5,9 @@ import { useEffect, useRef } from "preact/hooks";
 import { fetchPhoto, requestTrace } from "./connection.ts";
 import { beginStroke, erase, extendStroke, type Ink, NO_INK, PAD } from "./ink.ts";
 import { drawPad } from "./pad_drawing.ts";
-import { isDarkOnLight, type Picture } from "./picture.ts";
+import { findPaper, isDarkOnLight, type Picture } from "./picture.ts";
 import * as state from "./state.ts";
+import type { Tensor } from "./types.ts";
 import { namePreprocessing, percent } from "./words.ts";
 
 const isErasing = signal(false);
@@ -86,7 +87,7 @@ export function Pad() {
             checked={picture.inverted}
             onChange={() => show({ ...picture, inverted: !picture.inverted })}
           />
-          Invert: dark ink on light paper
+          Dark ink on light paper
         </label>
       )}
       <details class="preprocessing" open={matchMedia("(min-width: 761px)").matches}>
@@ -95,11 +96,20 @@ export function Pad() {
           {picture.kind === "ink" && picture.ink.centred && (
             <li>Strokes scaled to a box of 20 × 20 and centred by mass in 28 × 28, as MNIST's digits are.</li>
           )}
-          {picture.kind === "pixels" && picture.inverted && <li>Inverted: 255 − p.</li>}
+          {picture.kind === "pixels" && picture.inverted && <Inversion pixels={picture.pixels} />}
           {summary && namePreprocessing(summary.preprocessing).map((step) => <li key={step}>{step}</li>)}
         </ol>
       </details>
     </section>
+  );
+}
+
+function Inversion({ pixels }: { readonly pixels: Tensor }) {
+  const { paper, ink } = findPaper(pixels);
+  return (
+    <li>
+      Inverted: paper ({paper}) to black, the darkest ink ({ink}) to white.
+    </li>
   );
 }
 

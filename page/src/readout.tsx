@@ -25,7 +25,12 @@ export function Readout() {
         {unit && lit.value && value.value !== null ? (
           <Words unit={unit} value={value.value} />
         ) : (
-          <span class="hint">Point at any number to see what it reads; click it for its arithmetic.</span>
+          <span class="hint">
+            <span class="by-pointer">
+              Point at any number to see what it reads; click it for its arithmetic.
+            </span>
+            <span class="by-touch">Tap any number to see what it reads, and again for its arithmetic.</span>
+          </span>
         )}
       </p>
       <Legend />

@@ -22,6 +22,9 @@ export interface Canvases {
   readonly highlights: HTMLCanvasElement;
 }
 
+/** The size of text, in pixels, in which scenes are laid out. Where the reader's is larger, the whole scene is. */
+const USUAL_TEXT = 15;
+
 const EMPTY: Scene = { width: 0, height: 0, blocks: [], links: [] };
 
 export class Stage {
@@ -32,6 +35,9 @@ export class Stage {
   private painter = new MapPainter(EMPTY);
   private highlighter = new Highlighter(EMPTY);
   private palette = readPalette();
+  /** CSS pixels for one of the scene's. */
+  private zoom = 1;
+  /** Device pixels for one of the scene's. */
   private density = 1;
   private frame = 0;
   private readonly endings: (() => void)[] = [];
@@ -76,7 +82,8 @@ export class Stage {
   /** The unit at a point of the window; null between the maps. */
   unitAt(clientX: number, clientY: number): Unit | null {
     const { left, top } = this.canvases.scroller.getBoundingClientRect();
-    const found = cellAt(this.scene, clientX - left + this.canvases.scroller.scrollLeft, clientY - top);
+    const x = (clientX - left + this.canvases.scroller.scrollLeft) / this.zoom;
+    const found = cellAt(this.scene, x, (clientY - top) / this.zoom);
     const place = found && placeOfCell(found.block, found.cell);
     return found && place !== null ? unitOf(found.block, place) : null;
   }
@@ -84,14 +91,20 @@ export class Stage {
   /** A rectangle of the scene, in the window's coordinates. */
   inWindow(rect: Rect): Rect {
     const { left, top } = this.canvases.scroller.getBoundingClientRect();
-    return { ...rect, left: rect.left + left - this.canvases.scroller.scrollLeft, top: rect.top + top };
+    return {
+      left: rect.left * this.zoom + left - this.canvases.scroller.scrollLeft,
+      top: rect.top * this.zoom + top,
+      width: rect.width * this.zoom,
+      height: rect.height * this.zoom,
+    };
   }
 
-  /** Scroll so that a part of the scene can be seen. */
-  reveal(left: number, width: number): void {
+  /** Scroll so that a rectangle of the scene can be seen. */
+  reveal(rect: Rect): void {
     const { scroller } = this.canvases;
-    if (left < scroller.scrollLeft || left + width > scroller.scrollLeft + scroller.clientWidth) {
-      scroller.scrollLeft = left - scroller.clientWidth / 2;
+    const [left, right] = [rect.left * this.zoom, (rect.left + rect.width) * this.zoom];
+    if (left < scroller.scrollLeft || right > scroller.scrollLeft + scroller.clientWidth) {
+      scroller.scrollLeft = (left + right - scroller.clientWidth) / 2;
     }
   }
 
@@ -102,17 +115,19 @@ export class Stage {
 
   private rebuild(): void {
     const { scroller, sizer, numbers, highlights } = this.canvases;
-    const room = { width: scroller.clientWidth, height: scroller.clientHeight, density: devicePixelRatio };
-    if (!room.width || !room.height) return;
-    this.density = room.density;
+    if (!scroller.clientWidth || !scroller.clientHeight) return;
+    this.zoom = Number.parseFloat(getComputedStyle(document.documentElement).fontSize) / USUAL_TEXT;
+    this.density = devicePixelRatio * this.zoom;
+    const [width, height] = [scroller.clientWidth / this.zoom, scroller.clientHeight / this.zoom];
+    const room = { width, height, density: this.density };
     const found = layers.peek();
     this.scene = found.length ? layOut(found, room, state.summary.peek()?.classes ?? []) : EMPTY;
     this.painter = new MapPainter(this.scene);
     this.highlighter = new Highlighter(this.scene);
-    sizer.style.width = `${this.scene.width}px`;
+    sizer.style.width = `${this.scene.width * this.zoom}px`;
     for (const canvas of [numbers, highlights]) {
-      canvas.width = Math.round(room.width * room.density);
-      canvas.height = Math.round(room.height * room.density);
+      canvas.width = Math.round(room.width * this.density);
+      canvas.height = Math.round(room.height * this.density);
     }
     this.paintAll(); // at once: a resized canvas is blank
   }
@@ -124,14 +139,10 @@ export class Stage {
   private paintAll(): void {
     cancelAnimationFrame(this.frame);
     this.frame = 0;
-    this.moveTo(this.numbers);
+    this.numbers.resetTransform();
     this.numbers.fillStyle = this.palette.paper;
-    this.numbers.fillRect(
-      this.canvases.scroller.scrollLeft,
-      0,
-      this.canvases.scroller.clientWidth,
-      this.scene.height,
-    );
+    this.numbers.fillRect(0, 0, this.canvases.numbers.width, this.canvases.numbers.height);
+    this.moveTo(this.numbers);
     drawBackdrop(this.numbers, this.scene, this.palette, state.summary.peek()?.classes ?? []);
     this.paintNumbers();
     this.paintHighlights();
@@ -148,7 +159,8 @@ export class Stage {
       ramp: state.ramp.peek(),
       limitOf: findLimits(trace.activations, net.calls, state.colourScope.peek()),
     };
-    this.painter.paint(this.numbers, trace, look, [left, left + this.canvases.scroller.clientWidth]);
+    const right = left + this.canvases.scroller.clientWidth / this.zoom;
+    this.painter.paint(this.numbers, trace, look, [left, right]);
   }
 
   private paintHighlights(): void {
@@ -163,7 +175,7 @@ export class Stage {
 
   /** Have a canvas show the part of the scene that is scrolled to; whole device pixels keep the cells crisp. */
   private moveTo(context: CanvasRenderingContext2D): number {
-    const left = Math.round(this.canvases.scroller.scrollLeft * this.density) / this.density;
+    const left = Math.round(this.canvases.scroller.scrollLeft * devicePixelRatio) / this.density;
     context.setTransform(this.density, 0, 0, this.density, -left * this.density, 0);
     return left;
   }

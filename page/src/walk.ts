@@ -66,7 +66,7 @@ function nextLayer(scene: Scene, { block, place }: Spot, by: number): Spot {
   const cell = cellOfPlace(block, place);
   const scaled = (part: number, of: number, to: number) => Math.floor(((part + 0.5) / of) * to);
   const found = {
-    map: scaled(cell.map, block.maps, next.maps),
+    map: Math.floor((cell.map / block.maps) * next.maps),
     row: scaled(cell.row, block.rows, next.rows),
     column: scaled(cell.column, block.columns, next.columns),
   };

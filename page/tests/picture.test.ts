@@ -17,10 +17,20 @@ test("ink on paper is dark on light, a digit on a blackboard is not", () => {
   assert.equal(isDarkOnLight(photo(10, 230)), false);
 });
 
-test("an inverted photo has each pixel taken from 255", () => {
-  const image = imageOf({ kind: "pixels", pixels: photo(230, 10), inverted: true }, PREPROCESSING);
-  assert.equal(image.data[0], 25);
-  assert.equal(image.data[12], 245);
+test("an inverted photo's paper becomes black, its darkest ink white, and what lies between lies between", () => {
+  const pixels = photo(230, 10);
+  (pixels.data as Uint8Array)[7] = 120; // half way
+  (pixels.data as Uint8Array)[8] = 240; // a fleck lighter than the paper
+  const image = imageOf({ kind: "pixels", pixels, inverted: true }, PREPROCESSING);
+  assert.deepEqual(
+    [0, 7, 8, 12].map((at) => image.data[at]),
+    [0, 128, 0, 255],
+  );
+});
+
+test("an inverted sheet of empty paper is black", () => {
+  const image = imageOf({ kind: "pixels", pixels: photo(230, 230), inverted: true }, PREPROCESSING);
+  assert.ok([...image.data].every((pixel) => pixel === 0));
 });
 
 test("a drawing becomes an image of the size that the net's preprocessing begins with", () => {

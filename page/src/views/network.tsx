@@ -104,7 +104,7 @@ function act(stage: Stage, key: string): boolean {
     const spot = unit && spotOf(stage, unit);
     const next = spot ? walk(stage.scene, spot, STEPS[key]) : { block: stage.scene.blocks[0], place: 0 };
     pointAt(unitOf(next.block, next.place));
-    stage.reveal(next.block.left, next.block.width);
+    stage.reveal(next.block);
   } else return false;
   return true;
 }
@@ -114,7 +114,7 @@ function spotOf(stage: Stage, unit: Unit): Spot | null {
   return block ? { block, place: placeOf(unit.index, block.layer.shape) } : null;
 }
 
-/** Where a unit is drawn, in CSS pixels of the scroller's content; null if it is not. */
+/** Where a unit is drawn, in the scene's coordinates; null if it is not. */
 export function rectOf(stage: Stage, unit: Unit): Rect | null {
   const spot = spotOf(stage, unit);
   return spot && cellRect(spot.block, cellOfPlace(spot.block, spot.place));
