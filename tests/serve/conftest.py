@@ -98,10 +98,10 @@ class Client:
             connection.close()
 
     @contextmanager
-    def page(self, **options):
+    def page(self, *, path="/wire", **options):
         """Open the WebSocket as the page does."""
         options = {"additional_headers": {"Cookie": self.cookie}, "origin": self.origin, **options}
-        with connect(f"ws://{self.host}/wire", max_size=None, compression=None, open_timeout=20, **options) as socket:
+        with connect(f"ws://{self.host}{path}", max_size=None, compression=None, open_timeout=20, **options) as socket:
             yield Page(socket)
 
 

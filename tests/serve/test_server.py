@@ -59,7 +59,7 @@ def test_the_token_is_in_no_log_and_refusals_are_no_faults(serve, caplog):
     client.ask(f"/?token={client.token}", cookie=None)
     client.ask(f"/page.js?token={client.token}", origin="http://evil.example")
     client.ask("/", cookie="x")
-    with client.page() as page:
+    with client.page(path=f"/wire?token={client.token}") as page:
         page.hear("hello")
     with pytest.raises(InvalidStatus, match="HTTP 403"), client.page(origin="http://evil.example"):
         pass
