@@ -23,9 +23,9 @@ def idx(numbers: torch.Tensor) -> bytes:
     return header + numbers.to(torch.uint8).numpy().tobytes()
 
 
-def write(folder: Path, *, prefix: str = "", test: str = "t10k", first_label: int = 0) -> Path:
+def write(folder: Path, *, prefix: str = "", train: int = 60, test: str = "t10k", first_label: int = 0) -> Path:
     folder.mkdir(exist_ok=True)
-    for part, images in (("train", 60), (test, 10)):
+    for part, images in (("train", train), (test, 10)):
         (folder / f"{prefix}{part}-images-idx3-ubyte").write_bytes(idx(pixels(images)))
         labels = torch.arange(images) % 5 + first_label
         (folder / f"{prefix}{part}-labels-idx1-ubyte").write_bytes(idx(labels))
@@ -36,6 +36,17 @@ def test_one_training_image_in_twelve_becomes_val(tmp_path: Path) -> None:
     data = load(write(tmp_path / "shapes"))
     assert (len(data.train), len(data.val), len(data.test)) == (55, 5, 10)
     assert (data.name, data.classes) == ("shapes", ("0", "1", "2", "3", "4"))
+
+
+@pytest.mark.parametrize(("train", "left"), [(2, 1), (11, 10), (24, 22)])
+def test_val_has_at_least_one_image(tmp_path: Path, train: int, left: int) -> None:
+    data = load(write(tmp_path, train=train))
+    assert (len(data.train), len(data.val)) == (left, train - left)
+
+
+def test_one_training_image_is_too_few(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"at least one image each. Received 1 training image. Take a larger"):
+        load(write(tmp_path, train=1))
 
 
 def test_train_and_val_share_the_training_file_without_loss(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from convlens.errors import DataError
 
 # train-images-idx3-ubyte.gz (MNIST, Fashion-MNIST, KMNIST), emnist-digits-test-images-idx3-ubyte (EMNIST)
 _FILE_NAME = re.compile(r"(.*?)(train|t10k|test)-(images|labels)[-.]idx[13]-ubyte(\.gz)?")
-_VAL_SHARE = 12  # one training image in so many: 5,000 of MNIST's 60,000
+_VAL_SHARE = 12  # one training image in so many, and at least one: 5,000 of MNIST's 60,000
 
 
 def find_idx_files(folder: Path) -> dict[tuple[str, str, str], Path]:
@@ -117,10 +117,16 @@ def _split(
     images: UInt8[Tensor, "image 1 row column"], labels: Int64[Tensor, " image"], *, seed: int
 ) -> tuple[Part, Part]:
     """Split train from val; both keep the order of the file."""
+    if len(images) < 2:
+        raise DataError(
+            "Train and val have at least one image each. Received 1 training image. Take a larger data set."
+        )
     shuffled = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))
-    val, train = (chosen.sort().values for chosen in shuffled.tensor_split([len(images) // _VAL_SHARE]))
+    val, train = (chosen.sort().values for chosen in shuffled.tensor_split([max(1, len(images) // _VAL_SHARE)]))
 
     def part(chosen: Int64[Tensor, " chosen"]) -> Part:
-        return Part(images[chosen], labels[chosen], names=[f"train/{index}" for index in chosen.tolist()])
+        return Part(
+            images.index_select(0, chosen), labels[chosen], names=[f"train/{index}" for index in chosen.tolist()]
+        )
 
     return part(train), part(val)
