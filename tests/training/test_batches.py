@@ -2,17 +2,18 @@ import torch
 from torch import Tensor
 
 from convlens.data import Part, Preprocessing
+from convlens.training import Recipe
 from convlens.training._batches import Batches
 
 IMAGES = 23
 PREPROCESSING = Preprocessing(channels=1, size=(3, 3), padding=1, mean=(0.0,), deviation=(1 / 255,))
 
 
-def batches(*, seed: int = 0) -> Batches:
+def batches(*, seed: int = 0, shift: float = 0) -> Batches:
     # Image i is all i, and its label is i, so that batches show which images they hold.
     images = torch.arange(IMAGES, dtype=torch.uint8).view(-1, 1, 1, 1).repeat(1, 1, 3, 3)
     part = Part(images, torch.arange(IMAGES), names=[str(index) for index in range(IMAGES)])
-    return Batches(part, PREPROCESSING, batch_size=5, seed=seed)
+    return Batches(part, PREPROCESSING, recipe=Recipe(epochs=2, batch_size=5, shift=shift), seed=seed)
 
 
 def labels(made: Batches, steps: range) -> list[int]:
@@ -37,6 +38,21 @@ def test_a_batch_is_what_the_preprocessing_makes() -> None:
     assert images.shape == (5, 1, 5, 5)
     assert images[:, :, 0].abs().sum() == 0  # the border is black
     torch.testing.assert_close(images.sum((1, 2, 3)), 9 * own.float())
+
+
+def test_images_are_moved_by_at_most_the_shift_each_way_and_all_places_occur() -> None:
+    made = batches(shift=1 / 3)  # one pixel of three
+    places = set()
+    for step in range(40):
+        images, own = made[step]
+        for image, label in zip(images[:, 0], own, strict=True):
+            if label == 0:  # black: its place cannot be seen
+                continue
+            rows, columns = (image.amax(axis).nonzero().flatten().tolist() for axis in (1, 0))
+            assert rows == list(range(rows[0], rows[0] + 3))
+            assert columns == list(range(columns[0], columns[0] + 3))
+            places.add((rows[0], columns[0]))
+    assert places == {(row, column) for row in (0, 1, 2) for column in (0, 1, 2)}
 
 
 def test_a_step_has_the_same_batch_whichever_steps_came_before() -> None:

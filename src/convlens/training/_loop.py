@@ -47,6 +47,6 @@ def take_steps(state: State, batches: Batches, *, recipe: Recipe, steps: int) ->
             )
         loss.backward()
         learning_rate = recipe.learning_rate_at(state.step, steps=steps)
-        state.optimiser.step(state.step + 1, learning_rate)
+        state.optimiser.step(learning_rate)
         state.step += 1
         yield Step(loss.item(), learning_rate)

@@ -9,25 +9,25 @@ _LEAST_STEPS = 800  # a small folder of images is gone through more often
 
 @dataclass(frozen=True)
 class Recipe:
-    """A schedule of AdamW steps on softmax cross-entropy.
+    """A schedule of Muon steps on softmax cross-entropy.
 
     Attributes:
         epochs: how often each training image is shown.
         batch_size: images a step.
         learning_rate: the highest of the schedule.
         warm_up: share of the steps in which the learning rate rises; then it falls to zero, both linearly.
-        betas: what AdamW keeps of its running means at each step: of the gradient, of its square.
-        weight_decay: share of a parameter that a step takes away, times the learning rate.
+        momentum: share of the running mean of the gradients that a step keeps.
         label_smoothing: share of the target that is spread evenly over all classes.
+        shift: share of an image's sides by which it is moved at random, at most, each time that it is shown.
     """
 
     epochs: int
     batch_size: int
-    learning_rate: float = 0.006
+    learning_rate: float = 0.02
     warm_up: float = 0.2
-    betas: tuple[float, float] = (0.9, 0.99)
-    weight_decay: float = 0.01
+    momentum: float = 0.9
     label_smoothing: float = 0.1
+    shift: float = 1 / 28  # a pixel of MNIST
 
     @classmethod
     def for_images(cls, images: int, *, epochs: int | None = None) -> "Recipe":
@@ -54,7 +54,4 @@ class Recipe:
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> "Recipe":
         """Read what `to_json` wrote."""
-        values = dict(record)
-        first, second = values["betas"]
-        values["betas"] = (first, second)
-        return cls(**values)
+        return cls(**record)

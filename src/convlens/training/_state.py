@@ -7,7 +7,7 @@ from torch import nn
 
 from convlens.errors import RunError
 from convlens.training._checkpoint import load_checkpoint, save_checkpoint
-from convlens.training._optimiser import AdamW
+from convlens.training._optimiser import Muon
 from convlens.training._recipe import Recipe
 
 
@@ -22,7 +22,7 @@ class State:
 
     def __init__(self, net: nn.Module, recipe: Recipe) -> None:
         self.net = net.train().to(memory_format=torch.channels_last)  # ty: ignore[no-matching-overload]  # torch's stub lacks it
-        self.optimiser = AdamW(self.net, betas=recipe.betas, weight_decay=recipe.weight_decay)
+        self.optimiser = Muon(self.net, momentum=recipe.momentum)
         self.step = 0
 
     def save(self, path: Path) -> None:

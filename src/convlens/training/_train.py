@@ -137,7 +137,7 @@ def resume(
 def _train(state: State, folder: Path, *, data: DataSet, config: Config, progress: bool) -> Run:
     """Take the steps that are left."""
     recipe, steps = config.recipe, config.recipe.steps(len(data.train))
-    batches = Batches(data.train, config.preprocessing, batch_size=recipe.batch_size, seed=config.seed)
+    batches = Batches(data.train, config.preprocessing, recipe=recipe, seed=config.seed)
     began, begun = time.perf_counter(), (folder / EVENTS).exists()
     with Progress(folder, shown=progress) as show, closing(EventLog(folder / EVENTS, listener=show)) as events:
         recorder = Recorder(folder, events, state=state, data=data, config=config)
