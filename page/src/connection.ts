@@ -1,6 +1,6 @@
 // The page's one connection to its server: asks for nets, traces and events, and writes what comes into state.ts.
 
-import { batch, effect } from "@preact/signals";
+import { batch, computed, effect, signal } from "@preact/signals";
 import { imageOf } from "./picture.ts";
 import * as state from "./state.ts";
 import type { Tensor } from "./types.ts";
@@ -11,6 +11,8 @@ const LONGEST_DELAY = 8000;
 
 let socket: WebSocket | null = null;
 let delay = FIRST_DELAY;
+/** Whether the server has greeted this connection: it says hello again whenever a net comes. */
+let isGreeted = false;
 let sequence = 0;
 
 /** The request for a trace that is under way, and whether a newer picture waits behind it. */
@@ -22,14 +24,20 @@ let penMoved: number | null = null;
 /** Called with the address that the server wants shown first, whenever the server says what it has. */
 export type Guide = (start: string) => void;
 
+/** How many connections the server has greeted: each has to be asked anew. */
+const greetings = signal(0);
+
+/** The open net, once the server has it: a run has none before its first checkpoint. */
+const netThere = computed(() => state.summary.value?.id ?? null);
+
 /** Connect, stay connected, and keep asking for what the state names. */
 export function connect(guide: Guide): void {
   open(guide);
   effect(() => {
-    if (state.netId.value) openNet(state.netId.value);
+    if (greetings.value && netThere.value) openNet(netThere.value);
   });
   effect(() => {
-    if (state.runId.value) watch(state.runId.value);
+    if (greetings.value && state.runId.value) watch(state.runId.value);
   });
 }
 
@@ -42,6 +50,7 @@ function open(guide: Guide): void {
   socket.onmessage = ({ data }: MessageEvent<string | ArrayBuffer>) => receive(readMessage(data), guide);
   socket.onclose = () => {
     underWay = null;
+    isGreeted = false;
     state.waiting.value = "Connection lost. Is Convlens still running? Trying again ...";
     setTimeout(() => open(guide), delay);
     delay = Math.min(LONGEST_DELAY, 2 * delay);
@@ -57,11 +66,11 @@ function send(message: Readonly<Record<string, unknown>>): void {
 }
 
 function openNet(net: string): void {
-  batch(() => {
+  if (state.net.peek()?.id !== net) {
     state.net.value = null;
     state.trace.value = null;
-  });
-  if (isOpen()) state.waiting.value = "Fetching the network ...";
+    state.waiting.value = "Fetching the network ...";
+  }
   send({ what: "open", net });
 }
 
@@ -130,19 +139,15 @@ function receive({ header, tensors }: Message<ServerHeader>, guide: Guide): void
 }
 
 function receiveHello(header: ServerHeader & { what: "hello" }, guide: Guide): void {
-  const again = delay !== FIRST_DELAY;
-  delay = FIRST_DELAY;
   batch(() => {
     state.nets.value = header.nets;
     state.runs.value = header.runs;
     state.waiting.value = null;
-    if (again) state.problem.value = null;
+    guide(header.start);
+    if (!isGreeted) greetings.value++;
   });
-  const [netBefore, runBefore] = [state.netId.peek(), state.runId.peek()];
-  guide(header.start);
-  // Where nothing changed, no effect asks: after a lost connection, or when a run's net has come.
-  if (netBefore && netBefore === state.netId.peek() && (again || !state.net.peek())) openNet(netBefore);
-  if (runBefore && runBefore === state.runId.peek() && again) watch(runBefore);
+  isGreeted = true;
+  delay = FIRST_DELAY;
 }
 
 function receiveNet(header: ServerHeader & { what: "net" }, weights: Message["tensors"]): void {

@@ -41,6 +41,18 @@ export function followAddress(): void {
   });
 }
 
+/** What the browser calls this address, in its tab and its history. */
+function titleOf({ view, unit }: Address): string {
+  const net = state.summary.peek()?.title ?? "";
+  const place =
+    view === "unit" && unit
+      ? `${unit.layer} [${unit.index.join(", ")}]`
+      : view === "training"
+        ? "Training"
+        : "";
+  return [place, net, "Convlens"].filter(Boolean).join(" · ");
+}
+
 /** The token has become a cookie; whoever sees or copies the address need not have it. */
 function dropToken(): void {
   const url = new URL(location.href);
@@ -56,6 +68,7 @@ function write(address: Address): void {
   const isWalk = state.slid.peek();
   writtenStep = step.peek();
   state.slid.value = false;
+  document.title = titleOf(address);
   if (hash === location.hash) return;
   if (isNewStep && !isFirst && !isWalk) history.pushState(null, "", hash);
   else history.replaceState(null, "", hash);

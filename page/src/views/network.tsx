@@ -80,11 +80,16 @@ export function NetworkView() {
         >
           <div class="sizer" ref={sizer} />
         </div>
-        {layers.value.length === 0 && <p class="waiting">{state.waiting.value ?? "Tracing ..."}</p>}
+        {layers.value.length === 0 && <p class="waiting">{waitingFor()}</p>}
       </div>
       <Readout />
     </main>
   );
+}
+
+function waitingFor(): string {
+  if (state.waiting.value) return state.waiting.value;
+  return state.summary.value ? "Tracing ..." : "The network comes with the first checkpoint of its run ...";
 }
 
 /** The stage that is on the page, for `window.convlens`. */
