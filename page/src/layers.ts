@@ -17,7 +17,7 @@ export interface Layer {
   readonly depth: number;
   /** What it does, in a word or two. */
   readonly does: string;
-  /** Whether each of its maps reads one map alone (pooling, ReLU) or may read them all. */
+  /** Whether each of its maps reads one map of each source alone, as in pooling, a ReLU or batch norm. */
   readonly mapByMap: boolean;
 }
 
@@ -49,7 +49,7 @@ export function layersOf(calls: readonly Call[], shapes: ShapeOf): Layer[] {
       sources,
       depth,
       does: describe(call.form),
-      mapByMap: isMapByMap(call.form),
+      mapByMap: isMapByMap(call.form, shapes(call.output)),
     });
   }
   return layers;
@@ -61,9 +61,10 @@ export function sourcesOf(form: Form | null): readonly string[] {
   return "inputs" in form ? form.inputs : [form.input];
 }
 
-function isMapByMap(form: Form | null): boolean {
+function isMapByMap(form: Form | null, output: readonly number[]): boolean {
   if (form === null) return false;
-  if (form.kind === "weighted_sum") return form.weight === null;
+  if (form.kind === "weighted_sum")
+    return form.weight === null || (form.groups > 1 && form.groups === output[1]);
   return form.kind === "maximum" || form.kind === "pointwise";
 }
 

@@ -1,74 +1,25 @@
 // The pad: what the net is shown is drawn here, chosen among the samples, or dropped in as a photo.
 
-import { signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
-import { fetchPhoto, requestTrace } from "./connection.ts";
-import { beginStroke, erase, extendStroke, type Ink, NO_INK, PAD } from "./ink.ts";
+import { PAD } from "./ink.ts";
 import { drawPad } from "./pad_drawing.ts";
-import { findPaper, isDarkOnLight, type Picture } from "./picture.ts";
+import { findPaper, type Picture } from "./picture.ts";
+import {
+  clear,
+  currentInk,
+  isErasing,
+  leadOn,
+  nextSample,
+  past,
+  putDown,
+  show,
+  showInk,
+  showPhoto,
+  undo,
+} from "./showing.ts";
 import * as state from "./state.ts";
 import type { Tensor } from "./types.ts";
 import { namePreprocessing, percent } from "./words.ts";
-
-const isErasing = signal(false);
-/** The drawings to which undo goes back, oldest first. */
-const past = signal<readonly Ink[]>([]);
-
-const LEAST_ERASER = 2; // pixels of the pad
-
-function show(picture: Picture, moved: number | null = null): void {
-  state.picture.value = picture;
-  requestTrace(moved);
-}
-
-/** The drawing as it stands; a fresh one where a sample or a photo is shown. */
-function ink(): Ink {
-  const picture = state.picture.peek();
-  return picture.kind === "ink" ? picture.ink : { ...NO_INK, ...penOf(lastInk) };
-}
-
-const penOf = ({ width, centred }: Ink): Pick<Ink, "width" | "centred"> => ({ width, centred });
-/** Keeps the pen's width and the centring while a sample or a photo is shown. */
-let lastInk = NO_INK;
-
-function showInk(next: Ink, moved: number | null = null): void {
-  lastInk = next;
-  show({ kind: "ink", ink: next }, moved);
-}
-
-export function clear(): void {
-  if (ink().strokes.length) past.value = [...past.peek(), ink()];
-  showInk({ ...ink(), strokes: [] });
-}
-
-export function undo(): void {
-  const before = past.peek().at(-1);
-  if (!before) return;
-  past.value = past.peek().slice(0, -1);
-  showInk({ ...before, ...penOf(ink()) });
-}
-
-export function nextSample(): void {
-  const count = state.summary.peek()?.samples ?? 0;
-  if (!count) return;
-  const picture = state.picture.peek();
-  if (picture.kind === "sample") lastSample = picture.index;
-  lastSample = (lastSample + 1) % count;
-  show({ kind: "sample", index: lastSample });
-}
-let lastSample = -1;
-
-/** Show the net an image file; one that is dark on light is inverted, as the net learnt light ink on dark. */
-export async function showPhoto(file: Blob): Promise<void> {
-  try {
-    const pixels = await fetchPhoto(file);
-    const isGrey = pixels.shape[0] === 1;
-    show({ kind: "pixels", pixels, inverted: isGrey && isDarkOnLight(pixels) });
-    state.problem.value = null;
-  } catch (error) {
-    state.problem.value = error instanceof Error ? error.message : String(error);
-  }
-}
 
 export function Pad() {
   const summary = state.summary.value;
@@ -127,16 +78,10 @@ function Surface() {
     event.preventDefault();
     (event.currentTarget as HTMLElement).setPointerCapture(event.pointerId);
     isDown.current = true;
-    past.value = [...past.peek(), ink()];
-    const [row, column] = place(event);
-    if (isErasing.peek()) wipe(row, column, event.timeStamp);
-    else showInk(beginStroke(ink(), row, column), event.timeStamp);
+    putDown(...place(event), event.timeStamp);
   };
   const move = (event: PointerEvent) => {
-    if (!isDown.current) return;
-    const [row, column] = place(event);
-    if (isErasing.peek()) wipe(row, column, event.timeStamp);
-    else showInk(extendStroke(ink(), row, column), event.timeStamp);
+    if (isDown.current) leadOn(...place(event), event.timeStamp);
   };
   const up = () => {
     isDown.current = false;
@@ -166,10 +111,6 @@ function Surface() {
       onPointerCancel={up}
     />
   );
-}
-
-function wipe(row: number, column: number, moved: number): void {
-  showInk(erase(ink(), row, column, Math.max(LEAST_ERASER, ink().width)), moved);
 }
 
 function describe(picture: Picture): string {
@@ -248,7 +189,7 @@ function Tools() {
 }
 
 function Pen() {
-  const now = ink();
+  const now = currentInk();
   return (
     <div class="pen">
       <label>
@@ -259,14 +200,14 @@ function Pen() {
           max="5"
           step="0.25"
           value={now.width}
-          onInput={(event) => showInk({ ...ink(), width: Number(event.currentTarget.value) })}
+          onInput={(event) => showInk({ ...currentInk(), width: Number(event.currentTarget.value) })}
         />
       </label>
       <label class="check">
         <input
           type="checkbox"
           checked={now.centred}
-          onChange={() => showInk({ ...ink(), centred: !ink().centred })}
+          onChange={() => showInk({ ...currentInk(), centred: !currentInk().centred })}
         />
         Centre as MNIST does
       </label>

@@ -72,3 +72,17 @@ test("a call without a form stands behind the one before it and is called unsupp
   const [, , layer] = layersOf([pointwise("a", "input"), unknown], () => [1, 2]);
   assert.deepEqual([layer.depth, layer.does, layer.sources], [2, "unsupported", []]);
 });
+
+test("maps of pooling, ReLU and batch norm read one map each; those of a convolution read them all", () => {
+  const sum = LENET[3].form;
+  const norm: Call = {
+    ...LENET[3],
+    name: "norm",
+    output: "activation/norm",
+    form: { ...(sum as Extract<Form, { kind: "weighted_sum" }>), groups: 16, kernel: [1, 1] },
+  };
+  const layers = layersOf([...LENET, norm], (key) => LENET_SHAPES[key] ?? [1, 16, 10, 10]);
+  const single = layers.filter(({ mapByMap }) => mapByMap).map(({ name }) => name);
+  assert.deepEqual(single, ["relu1", "pool1", "relu2", "pool2", "relu3", "relu4", "norm"]);
+  assert.equal(layers.at(-1)?.does, "scale, shift");
+});
