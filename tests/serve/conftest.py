@@ -61,22 +61,28 @@ def running(workspace, page):
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
-        yield Client(server)
+        client = Client(server.address)
+        client.server = server
+        yield client
     finally:
         server.stop()
         thread.join(timeout=20)
         assert not thread.is_alive()
 
 
+@pytest.fixture(scope="session")
+def talk_to():
+    """Talk with a server that runs anywhere on this machine, by the address that it printed."""
+    return Client
+
+
 class Client:
     """Knows a server's address and token, and asks in good order unless told otherwise."""
 
-    def __init__(self, server):
-        self.server = server
-        self.port = server.port
-        self.token = server.address.partition("?token=")[2]
-        self.host = f"127.0.0.1:{self.port}"
-        self.origin = f"http://{self.host}"
+    def __init__(self, address):
+        self.origin, _, self.token = address.partition("/?token=")
+        self.host = self.origin.removeprefix("http://")
+        self.port = int(self.host.removeprefix("127.0.0.1:"))
         self.cookie = f"convlens-{self.port}={self.token}"
 
     def ask(self, path, *, method="GET", body=None, **headers):

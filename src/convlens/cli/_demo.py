@@ -41,8 +41,8 @@ def demo_command(*, browser: bool = True, port: int | None = None, seed: int = 0
         show(server, browser=browser)
         if failed.is_set():
             raise RunError(
-                "The page of a demo shows a training. It ended early; what it said stands above. "
-                f"Received folder={str(folder)!r}, exit status {training.returncode}. Try another folder."
+                "A demo shows a training, and this one ended early; what it said stands above. "
+                f"Received folder={str(folder)!r}, exit status {training.returncode}."
             )
     print(f"The run is kept. See it again: convlens open {folder}")  # noqa: T201  # the command's answer
 
