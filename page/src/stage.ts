@@ -40,6 +40,7 @@ export class Stage {
   /** Device pixels for one of the scene's. */
   private density = 1;
   private frame = 0;
+  private isAllStale = false;
   private readonly endings: (() => void)[] = [];
 
   constructor(canvases: Canvases) {
@@ -65,8 +66,11 @@ export class Stage {
       }),
       effect(() => {
         state.colourScope.value;
-        lit.value;
         this.schedule();
+      }),
+      effect(() => {
+        lit.value;
+        this.light();
       }),
       effect(() => {
         if (state.trace.value) this.paintNumbers();
@@ -132,13 +136,23 @@ export class Stage {
     this.paintAll(); // at once: a resized canvas is blank
   }
 
+  /** Draw everything with the next frame. */
   private schedule(): void {
-    this.frame ||= requestAnimationFrame(() => this.paintAll());
+    cancelAnimationFrame(this.frame);
+    this.isAllStale = true;
+    this.frame = requestAnimationFrame(() => this.paintAll());
+  }
+
+  /** Draw what lights up with the next frame. */
+  private light(): void {
+    if (this.isAllStale) return;
+    cancelAnimationFrame(this.frame);
+    this.frame = requestAnimationFrame(() => this.paintHighlights());
   }
 
   private paintAll(): void {
     cancelAnimationFrame(this.frame);
-    this.frame = 0;
+    this.isAllStale = false;
     this.numbers.resetTransform();
     this.numbers.fillStyle = this.palette.paper;
     this.numbers.fillRect(0, 0, this.canvases.numbers.width, this.canvases.numbers.height);

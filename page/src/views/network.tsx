@@ -42,6 +42,9 @@ export function NetworkView() {
   const point = (event: PointerEvent) => {
     if (event.pointerType !== "touch") pointAt(stage.current?.unitAt(event.clientX, event.clientY) ?? null);
   };
+  const leave = (event: PointerEvent) => {
+    if (event.pointerType !== "touch") pointAt(null); // a finger leaves whenever it is lifted
+  };
   const click = (event: MouseEvent) => {
     const unit = stage.current?.unitAt(event.clientX, event.clientY) ?? null;
     const isTouch = event instanceof PointerEvent && event.pointerType === "touch";
@@ -74,7 +77,7 @@ export function NetworkView() {
           // biome-ignore lint/a11y/noNoninteractiveTabindex: a picture that is walked with the arrow keys takes the focus
           tabIndex={0}
           onPointerMove={point}
-          onPointerLeave={() => pointAt(null)}
+          onPointerLeave={leave}
           onClick={click}
           onKeyDown={press}
         >
