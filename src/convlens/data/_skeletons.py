@@ -43,7 +43,7 @@ class SkeletonTable:
     controls: Float32[Tensor, "variant control 2"]
     is_end: Float32[Tensor, "variant control"]
     curves: Float32[Tensor, "variant point control"]
-    tickets: tuple[Int64[np.ndarray, " ticket"], ...]
+    tickets: tuple[Int64[np.ndarray, " _"], ...]  # not of one length
 
 
 @cache
