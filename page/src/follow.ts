@@ -182,19 +182,26 @@ function strongest(call: Call, unit: Place, found: number[][], all: Numbers): nu
   return [found[best]];
 }
 
+/** A way that a unit goes: its steps, and the ways into which it then divides. */
+export interface Way {
+  readonly steps: readonly Step[];
+  readonly onward: readonly Way[];
+}
+
 /**
  * Follow a unit forwards, call by call, as long as it stays one number (a function of it, its window's maximum, its new
  * place), and to the first calls that mix it with others.
  *
- * @returns one list a branch, each from the next call on; empty where nothing reads the unit.
+ * @returns one way for each call that reads it; none where nothing does.
  */
-export function follow(calls: readonly Call[], unit: Place, all: Numbers): Step[][] {
+export function follow(calls: readonly Call[], unit: Place, all: Numbers): Way[] {
   return calls.flatMap((call) => {
     const step = stepInto(call, unit, all);
     if (!step) return [];
-    if (!staysOne(call) || step.wins === false) return [[step]];
+    if (!staysOne(call) || step.wins === false) return [{ steps: [step], onward: [] }];
     const onward = follow(calls, { key: call.output, index: step.index }, all);
-    return onward.length === 0 ? [[step]] : onward.map((rest) => [step, ...rest]);
+    if (onward.length !== 1) return [{ steps: [step], onward }];
+    return [{ steps: [step, ...onward[0].steps], onward: onward[0].onward }];
   });
 }
 

@@ -58,7 +58,7 @@ export function bound(value: number, decimals: number): string {
   if (value === 0 || !Number.isFinite(value)) return decimal(value, decimals);
   const exponent = Math.floor(Math.log10(value)) - 1;
   const mantissa = Math.ceil(value / power(exponent));
-  if (-exponent > MOST_DECIMALS) return `${mantissa / 10}e${MINUS}${-exponent - 1}`;
+  if (-exponent > MOST_DECIMALS) return significant(mantissa * power(exponent), 2);
   const shown = Math.max(decimals, -exponent, 0);
   return printed(mantissa * power(exponent + shown), shown);
 }

@@ -113,10 +113,10 @@ function set(all: Numbers, name: string, place: number, value: number): void {
 test("a unit of conv1 is followed through ReLU and pool to the unit of conv2 to which it adds most", () => {
   const all = lenet();
   for (const place of [0, 1, 28, 29]) set(all, "relu1", place, place === 29 ? 5 : 0); // row 1, column 1 wins
-  const [branch, ...more] = follow(LENET, { key: "activation/conv1", index: [0, 0, 1, 1] }, all);
-  assert.equal(more.length, 0);
+  const [{ steps, onward }, ...more] = follow(LENET, { key: "activation/conv1", index: [0, 0, 1, 1] }, all);
+  assert.equal(more.length + onward.length, 0);
   assert.deepEqual(
-    branch.map((step) => [step.call.name, step.readers, step.wins]),
+    steps.map((step) => [step.call.name, step.readers, step.wins]),
     [
       ["relu1", 1, null],
       ["pool1", 1, true],
@@ -127,17 +127,51 @@ test("a unit of conv1 is followed through ReLU and pool to the unit of conv2 to 
   const weight = all.weights.get("weight/conv2.weight") as Tensor;
   const own = Array.from({ length: 16 }, (_, o) => Number(weight.data[o * 150]));
   const most = own.reduce((best, w, o) => (Math.abs(w) > Math.abs(own[best]) ? o : best), 0);
-  assert.deepEqual(branch[2].index, [0, most, 0, 0]);
-  assert.equal(branch[2].adds, own[most] * Number(value));
+  assert.deepEqual(steps[2].index, [0, most, 0, 0]);
+  assert.equal(steps[2].adds, own[most] * Number(value));
 });
 
 test("a unit that is not its window's largest is followed no further", () => {
   const all = lenet();
   for (const place of [0, 1, 28, 29]) set(all, "relu1", place, place === 29 ? 5 : 0);
-  const [branch] = follow(LENET, { key: "activation/relu1", index: [0, 0, 0, 1] }, all);
+  const [{ steps }] = follow(LENET, { key: "activation/relu1", index: [0, 0, 0, 1] }, all);
   assert.deepEqual(
-    branch.map((step) => [step.call.name, step.wins]),
+    steps.map((step) => [step.call.name, step.wins]),
     [["pool1", false]],
+  );
+});
+
+test("where two calls read a unit its way divides", () => {
+  const relu = (name: string, input: string): Call => ({
+    name,
+    module: name,
+    operator: "",
+    output: `activation/${name}`,
+    form: {
+      kind: "pointwise",
+      function: "relu",
+      inputs: [`activation/${input}`],
+      scales: null,
+      constant: null,
+    },
+    reason: null,
+  });
+  const calls = [relu("first", "input"), relu("left", "first"), relu("right", "first"), relu("end", "left")];
+  const next = random(2);
+  const activations = new Map(
+    ["input", "first", "left", "right", "end"].map((name) => [
+      `activation/${name}`,
+      randomTensor([1, 1, 2, 2], next),
+    ]),
+  );
+  const unit = { key: "activation/input", index: [0, 0, 1, 1] };
+  const [{ steps, onward }, ...more] = follow(calls, unit, { activations, weights: new Map() });
+  const names = (some: readonly { call: Call }[]) => some.map(({ call }) => call.name);
+  assert.equal(more.length, 0);
+  assert.deepEqual(names(steps), ["first"]);
+  assert.deepEqual(
+    onward.map((way) => names(way.steps)),
+    [["left", "end"], ["right"]],
   );
 });
 

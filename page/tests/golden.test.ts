@@ -40,6 +40,14 @@ const tensors = new Map<string, Tensor>(
 const all = { activations: tensors, weights: tensors };
 const callOf = new Map(golden.calls.map((call) => [call.name, call]));
 
+/** "1.3 × 10⁻³⁸" or "0.0000013" as a number. */
+function readBound(text: string): number {
+  const digits = [...text].map((letter) =>
+    "⁰¹²³⁴⁵⁶⁷⁸⁹".includes(letter) ? "⁰¹²³⁴⁵⁶⁷⁸⁹".indexOf(letter) : letter,
+  );
+  return Number(digits.join("").replace(" × 10⁻", "e-"));
+}
+
 for (const expected of golden.explanations) {
   const { layer, index } = expected;
   test(`${layer} ${index.join(" ")} is explained as Python explains it`, () => {
@@ -66,7 +74,7 @@ for (const expected of golden.explanations) {
     assert.equal(text(found.units.total), expected.total);
     assert.equal(text(found.units.recorded), expected.recorded);
     assert.equal(text(found.units.difference), expected.difference);
-    assert.equal(Number(bound(found.tolerance, 4).replace("\u2212", "-")), Number(expected.tolerance));
+    assert.equal(readBound(bound(found.tolerance, 4)), Number(expected.tolerance));
     assert.equal(found.closes, expected.closes);
     if (found.form.kind === "weighted_sum") {
       const channels = channelsOf(found, found.form, shapesIn(all));

@@ -90,7 +90,7 @@ test("a bound is printed with two digits and never below itself", () => {
     [9.99e-6, 4, "0.0000100"],
     [0, 4, "0.0000"],
     [1234, 2, "1300.00"],
-    [1.231e-30, 4, "1.3e\u221230"],
+    [1.231e-30, 4, "1.3 × 10⁻³⁰"],
   ] as const) {
     assert.equal(bound(value, decimals), text);
   }

@@ -6,7 +6,16 @@ import uPlot from "uplot";
 import { type Palette, readPalette } from "../palette.ts";
 import * as state from "../state.ts";
 
-const HEIGHT = 230; // CSS pixels
+// In the page's rem, which grows with the screen.
+const HEIGHT = 15.3;
+const AXIS_TEXT = 0.8;
+const AXIS_WIDTH = 3.8;
+const AXIS_HEIGHT = 2.1;
+
+/** So many rem in CSS pixels. */
+function rem(count: number): number {
+  return count * Number.parseFloat(getComputedStyle(document.documentElement).fontSize);
+}
 
 export interface Line {
   readonly label: string;
@@ -44,7 +53,9 @@ export function Chart(props: Props) {
     if (!element) return;
     const made = new uPlot(optionsOf(latest, element.clientWidth), latest.current.data, element);
     chart.current = made;
-    const observer = new ResizeObserver(() => made.setSize({ width: element.clientWidth, height: HEIGHT }));
+    const observer = new ResizeObserver(() =>
+      made.setSize({ width: element.clientWidth, height: rem(HEIGHT) }),
+    );
     observer.observe(element);
     return () => {
       observer.disconnect();
@@ -62,7 +73,7 @@ function optionsOf(latest: { readonly current: Props }, width: number): uPlot.Op
   const { lines, steps, isLogarithmic, printAxis } = latest.current;
   return {
     width,
-    height: HEIGHT,
+    height: rem(HEIGHT),
     padding: [12, 8, 0, 0],
     cursor: { drag: { x: false, y: false }, points: { size: 8 } },
     legend: { markers: { width: 0 } },
@@ -76,8 +87,8 @@ function optionsOf(latest: { readonly current: Props }, width: number): uPlot.Op
       },
     },
     axes: [
-      { ...axis(palette, String), size: 32 },
-      { ...axis(palette, printAxis), size: 56 },
+      { ...axis(palette, String), size: rem(AXIS_HEIGHT) },
+      { ...axis(palette, printAxis), size: rem(AXIS_WIDTH) },
     ],
     series: [{ label: "step", value: shownValue(String) }, ...lines.map((line) => series(line, palette))],
   };
@@ -105,7 +116,7 @@ function shownValue(print: (value: number) => string) {
 function axis(palette: Palette, print: (value: number) => string): uPlot.Axis {
   return {
     stroke: palette.muted,
-    font: `12px ${palette.font}`,
+    font: `${rem(AXIS_TEXT)}px ${palette.font}`,
     grid: { stroke: palette.line, width: 1 },
     ticks: { stroke: palette.line, width: 1, size: 4 },
     values: (_, splits) => splits.map((value) => (value === null ? "" : print(value))),

@@ -1,40 +1,48 @@
 // What follows: what becomes of the unit in the layers that read it.
 
 import { cssColour } from "../colour.ts";
-import { follow, type Step } from "../follow.ts";
+import { follow, type Step, type Way } from "../follow.ts";
 import { plain } from "../numbers.ts";
 import * as state from "../state.ts";
 import { axisNames } from "./names.ts";
-import { jumpTo, limitOf, type Opened } from "./sight.ts";
+import { classesOf, jumpTo, limitOf, type Opened } from "./sight.ts";
 
-/** More branches than this are not listed: of DenseNet's, one map is read by dozens of layers. */
-const MOST_BRANCHES = 6;
+/** More ways than this are not listed: one map of a DenseNet is read by dozens of layers. */
+const MOST_WAYS = 6;
 
 export function After({ opened }: { opened: Opened }) {
-  const { sight: here, key, index } = opened;
-  const branches = follow(here.net.calls, { key, index }, here.numbers);
-  if (branches.length === 0) {
-    return (
-      <section class="after">
-        <h2>What follows</h2>
-        <p class="quiet">Nothing reads this number: it is one of the network's answers.</p>
-      </section>
-    );
-  }
+  const { sight: here, key, index, unit } = opened;
+  const { calls } = here.net;
+  const ways = follow(calls, { key, index }, here.numbers);
+  const isAnswer = calls[calls.length - 1]?.output === key || classesOf(unit.layer).length > 0;
   return (
     <section class="after">
       <h2>What follows</h2>
-      {branches.slice(0, MOST_BRANCHES).map((steps) => (
-        <ol key={steps.map((step) => step.call.name).join()}>
-          {steps.map((step) => (
-            <StepCard key={step.call.name} step={step} />
-          ))}
-        </ol>
-      ))}
-      {branches.length > MOST_BRANCHES && (
-        <p class="quiet">and {branches.length - MOST_BRANCHES} more layers that read it</p>
+      <Ways ways={ways} />
+      {ways.length === 0 && (
+        <p class="quiet">
+          {isAnswer ? "Nothing: it is one of the network's answers." : "No later layer reads this number."}
+        </p>
       )}
     </section>
+  );
+}
+
+function Ways({ ways }: { ways: readonly Way[] }) {
+  return (
+    <>
+      {ways.slice(0, MOST_WAYS).map(({ steps, onward }) => (
+        <div key={steps[0].call.name} class="way">
+          <ol>
+            {steps.map((step) => (
+              <StepCard key={step.call.name} step={step} />
+            ))}
+          </ol>
+          {onward.length > 0 && <Ways ways={onward} />}
+        </div>
+      ))}
+      {ways.length > MOST_WAYS && <p class="quiet">and {ways.length - MOST_WAYS} more layers that read it</p>}
+    </>
   );
 }
 
@@ -61,6 +69,7 @@ function StepCard({ step }: { step: Step }) {
 function sentence({ call, wins, adds, readers, value }: Step): string {
   if (wins === true) return "✓ the largest of its window: it goes on";
   if (wins === false) return "not the largest of its window: it ends here";
+  if (adds === 0) return `read by ${readers} ${readers === 1 ? "unit" : "units"}; being 0, it adds nothing`;
   if (adds !== null) {
     const others = readers === 1 ? "read by this unit" : `read by ${readers} units; to this one it adds most`;
     return `${others}: ${adds < 0 ? "" : "+"}${plain(adds)}`;
@@ -68,7 +77,9 @@ function sentence({ call, wins, adds, readers, value }: Step): string {
   switch (call.form?.kind) {
     case "pointwise":
       if (call.form.function === "relu") return value > 0 ? "ReLU lets it through" : "ReLU makes it 0";
-      return call.form.inputs.length > 1 ? "joined with other numbers" : call.form.function;
+      if (call.form.inputs.length > 1) return "joined with other numbers";
+      if (call.form.function === "multiply") return `times ${plain(call.form.constant ?? 1)}`;
+      return call.form.function === "add" ? `plus ${plain(call.form.constant ?? 0)}` : call.form.function;
     case "normalisation":
       return `its share, beside ${readers - 1} others`;
     case "rearrangement":

@@ -2,6 +2,7 @@
 
 import type { ComponentChildren } from "preact";
 import { count } from "../indexing.ts";
+import { exact, MINUS } from "../numbers.ts";
 import type { Maximum, Normalisation, Pointwise, WeightedSum } from "../types.ts";
 import { layerOf } from "./names.ts";
 import type { Opened } from "./sight.ts";
@@ -188,8 +189,23 @@ function Joined({ terms, form }: { terms: readonly ComponentChildren[]; form: Po
     const scale = form.scales?.[i] ?? 1;
     return scale === 1 ? term : [whole(scale), <mo key="times">·</mo>, term];
   });
-  if (form.constant !== null) parts.push(whole(form.constant));
-  return <mrow>{parts.map((part, i) => (i === 0 ? part : [<mo key={i}>{sign}</mo>, part]))}</mrow>;
+  const joined = parts.map((part, i) => (i === 0 ? part : [<mo key={i}>{sign}</mo>, part]));
+  return (
+    <mrow>
+      {joined}
+      {form.constant !== null && <Constant value={form.constant} isSum={form.function === "add"} />}
+    </mrow>
+  );
+}
+
+function Constant({ value, isSum }: { value: number; isSum: boolean }) {
+  const isBelow = isSum && value < 0;
+  return (
+    <>
+      <mo>{isBelow ? MINUS : isSum ? "+" : "·"}</mo>
+      <mn>{exact(isBelow ? -value : value)}</mn>
+    </>
+  );
 }
 
 function NormalisationFormula({ opened, form }: { opened: Opened; form: Normalisation }) {

@@ -9,6 +9,7 @@ export function Scale({ limit, of }: { limit: number; of: string }) {
   const colours = state.ramp.value.rgb
     .filter((_, i) => i % STOPS === STOPS - 1)
     .map((rgb) => `rgb(${rgb.join(" ")})`);
+  if (!(limit > 0)) return null; // all is zero
   const end = readable(limit, 3);
   return (
     <span class="scale" role="img" aria-label={`Colours of ${of}: from −${end} over zero to ${end}`}>

@@ -79,6 +79,7 @@ export const litTerm = signal<number | null>(null);
 /** Go to a unit: a step that one can go back from. */
 export function jumpTo(unit: Unit): void {
   if (unit.layer !== state.openUnit.peek()?.layer) window.scrollTo({ top: 0 });
+  document.querySelector<HTMLElement>(".unit-view")?.focus({ preventScroll: true }); // so that the arrows walk units
   batch(() => {
     litTerm.value = null;
     state.slid.value = false;

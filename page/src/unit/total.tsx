@@ -21,7 +21,7 @@ interface Props {
 
 const ADDENDS: Readonly<Record<Addend["name"], string>> = {
   bias: "bias",
-  shift: "shift by the running mean",
+  shift: "shift",
   constant: "constant",
   largest: "the largest",
 };

@@ -16,6 +16,9 @@ import { FoldedRow, Total } from "./total.tsx";
 /** More channels than this are folded into one subtotal. */
 const MOST_CHANNELS = 8;
 
+/** Windows of more columns leave no room for the sum beside them. */
+const MOST_BESIDE = 5;
+
 interface Props {
   readonly opened: Opened;
   readonly explanation: Explanation;
@@ -34,7 +37,7 @@ export function Windows({ opened, explanation, form }: Props) {
     return scale(form.input, channel) > scale(form.input, most) ? channel : most;
   }, channels[0].channel);
   return (
-    <div class="sum">
+    <div class={form.kernel[form.kernel.length - 1] > MOST_BESIDE ? "sum wide" : "sum"}>
       <div class="channels">
         <div class="channel-heads">
           <span>{source}</span>

@@ -27,6 +27,7 @@ export function UnitView() {
   return (
     <main
       class="unit-view"
+      tabIndex={-1}
       ref={root}
       onPointerDownCapture={(event) => {
         const onButton = event.target instanceof Element && event.target.closest(".slide");
