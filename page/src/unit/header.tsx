@@ -2,7 +2,7 @@
 
 import { useComputed } from "@preact/signals";
 import { useMemo } from "preact/hooks";
-import { INPUT, receptiveField } from "../forms.ts";
+import { INPUT, type Rectangle, receptiveField } from "../forms.ts";
 import { exact } from "../numbers.ts";
 import { closeUnit } from "../pointing.ts";
 import * as state from "../state.ts";
@@ -107,14 +107,10 @@ export function FieldFigure({ opened }: { opened: Opened }) {
   );
   const { image } = here.trace;
   const lit = useComputed(() => litPixel(opened));
-  const isWhole =
-    field &&
-    field.rows[1] - field.rows[0] === image.shape[1] &&
-    field.columns[1] - field.columns[0] === image.shape[2];
   return (
     <figure>
       <figcaption>
-        <b>Image</b> {field ? (isWhole ? "it sees all of it" : `it sees ${nameRectangle(field)}`) : ""}
+        <b>Image</b> {field ? seen(field, image.shape) : "what it sees of it is not known"}
       </figcaption>
       <ImagePicture
         image={image}
@@ -125,6 +121,13 @@ export function FieldFigure({ opened }: { opened: Opened }) {
       </ImagePicture>
     </figure>
   );
+}
+
+/** What of the image a unit sees, in two short lines. */
+function seen({ rows, columns }: Rectangle, [, height, width]: readonly number[]): string {
+  const size = [rows[1] - rows[0], columns[1] - columns[0]];
+  if (size[0] === height && size[1] === width) return "it sees all of it";
+  return `${size.join(" × ")} seen: rows ${rows[0]}–${rows[1] - 1}, columns ${columns[0]}–${columns[1] - 1}`;
 }
 
 /** The pixels that the lit term sees. */

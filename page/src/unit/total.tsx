@@ -150,5 +150,5 @@ export function Check({ explanation }: { explanation: Explanation }) {
 
 function verdict(tolerance: number): string {
   if (tolerance === 0) return "✓ Exact: nothing is rounded here.";
-  return "✓ Closes: the difference is within what rounding to float32 can do.";
+  return "✓ Closes: within what float32 rounds.";
 }
