@@ -47,7 +47,6 @@ export function Chart(props: Props) {
   const latest = useRef(props);
   latest.current = props;
   const theme = state.theme.value;
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the theme changes the palette, the rest the chart's shape
   useEffect(() => {
     const element = holder.current;
     if (!element) return;

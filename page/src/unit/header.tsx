@@ -127,6 +127,7 @@ export function FieldFigure({ opened }: { opened: Opened }) {
 function seen({ rows, columns }: Rectangle, [, height, width]: readonly number[]): string {
   const size = [rows[1] - rows[0], columns[1] - columns[0]];
   if (size[0] === height && size[1] === width) return "it sees all of it";
+  if (size.every((length) => length === 1)) return `it sees row ${rows[0]}, column ${columns[0]}`;
   return `${size.join(" × ")} seen: rows ${rows[0]}–${rows[1] - 1}, columns ${columns[0]}–${columns[1] - 1}`;
 }
 

@@ -55,7 +55,6 @@ function Live({ title }: { title: string }) {
 function useSilence(): number {
   const silence = useSignal(0);
   const { value: events } = state.events;
-  // biome-ignore lint/correctness/useExhaustiveDependencies: each event begins the count anew
   useEffect(() => {
     silence.value = 0;
     const timer = setInterval(() => {
