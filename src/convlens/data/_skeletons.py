@@ -11,7 +11,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from convlens.data._strokes import VARIANTS, WIDTHS
 
-POINTS = 64  # along a digit, evenly; an 8 is about 50 pixels long, so that they lie closer than a pixel
+POINTS = 80  # along a digit, evenly: at 20 pixels a height, they lie closer than a pixel
 
 
 @dataclass(frozen=True)
