@@ -1,5 +1,6 @@
 """Training: the loop, its recipe, and the folder that keeps what it did."""
 
+from convlens.training._events import read_events as read_events
 from convlens.training._predict import Prediction as Prediction
 from convlens.training._predict import predict as predict
 from convlens.training._recipe import Recipe as Recipe
