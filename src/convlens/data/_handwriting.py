@@ -13,18 +13,18 @@ BOX = 20  # pixels: the larger side of a digit, as in MNIST
 
 # Chosen by how well a LeNet that learnt from these digits reads training digits of MNIST. What says nothing else is a
 # standard deviation, in heights of a digit.
-_PLACE = 0.04  # of a control point along each axis
-_END_PLACE = 0.08  # of one where the pen lands or lifts
+_PLACE = 0.035  # of a control point along each axis
+_END_PLACE = 0.06  # of one where the pen lands or lifts
 _MOST_DEVIATIONS = 2.0  # that a control point is moved along each axis
 _SLANT, _SLANT_SPREAD = 0.14, 0.23  # mean and deviation: heights to the right for each height up
 _TURN = 0.1  # radians
 _STRETCH = 0.12  # of the logarithm by which a digit grows in width and shrinks in height
 _WAVES = 3  # that bend a digit: a count
-_WAVE_HEIGHT = 0.08  # along each axis
+_WAVE_HEIGHT = 0.06  # along each axis
 _WAVES_A_HEIGHT = 0.45  # along each axis
 _PEN, _PEN_SPREAD = 0.074, 0.33  # radius in larger sides of a digit: median, and deviation of its logarithm
 _BROADEST_PEN = 0.2  # radius in smaller sides of a digit: the most at which its loops stay open
-_PRESSURE = 0.25  # of the logarithm of the radius where the pen is pressed most
+_PRESSURE = 0.2  # of the logarithm of the radius where the pen is pressed most
 _MOST_PRESSURE_WAVES = 1.5  # along the pen's way: the most, down from which all are as likely
 
 
