@@ -50,8 +50,11 @@ def demo_command(*, browser: bool = True, port: int | None = None, seed: int = 0
 @contextlib.contextmanager
 def _training(folder: Path, *, seed: int) -> Generator[subprocess.Popen]:
     """Train in another process; when the block ends, let it keep what it has reached, and end it."""
+    # One core is left to the page and its server: threads that share a core wait for each other in every operator.
+    threads = max(1, (os.cpu_count() or 1) - 1)
+    options = [f"--seed={seed}", f"--threads={threads}", f"--folder={folder}"]
     # -P: nothing is imported from the folder that the user happens to be in.
-    command = [sys.executable, "-P", "-m", "convlens", "train", "digits", f"--seed={seed}", f"--folder={folder}"]
+    command = [sys.executable, "-P", "-m", "convlens", "train", "digits", *options]
     # A session of its own: a Ctrl-C in the terminal reaches the training once, from here. A second would cut it off.
     training = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)  # noqa: S603  # no shell
     try:
