@@ -7,9 +7,24 @@ from torch import Tensor, nn
 from convlens.training._optimiser import Muon, orthogonalise
 
 
-def small_net() -> nn.Sequential:
+class SmallNet(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.filters = nn.Conv2d(2, 3, 3)
+        self.scores = nn.Linear(12, 4)
+
+
+def small_net() -> SmallNet:
     torch.manual_seed(0)
-    return nn.Sequential(nn.Conv2d(2, 3, 3), nn.Flatten(), nn.Linear(12, 4)).double()
+    return SmallNet().double()
+
+
+def linear(weight: Tensor) -> nn.Linear:
+    """A layer without bias, of these weights."""
+    layer = nn.Linear(weight.shape[1], weight.shape[0], bias=False, dtype=weight.dtype)
+    with torch.no_grad():
+        layer.weight.copy_(weight)
+    return layer
 
 
 def gradients(count: int) -> list[list[Tensor]]:
@@ -45,26 +60,20 @@ def test_a_matrix_of_zeros_stays_one() -> None:
 
 
 def test_matrices_move_as_with_torch_optim_muon() -> None:
-    values = [[row[2]] for row in gradients(10)]
-    ours = small_net()[2]
-    ours.bias = None
-    theirs = small_net()[2]
-    theirs.bias = None
+    values, before = [[row[2]] for row in gradients(10)], small_net().scores.weight.detach()
+    ours, theirs = linear(before), linear(before)
     optimiser = torch.optim.Muon(theirs.parameters(), lr=0.1, momentum=0.8, weight_decay=0.0, ns_steps=3)
     expected = take_steps(theirs, values, lambda _: optimiser.step())
     found = take_steps(ours, values, Muon(ours, momentum=0.8).step)
     # torch orthogonalises in bfloat16, of 8 bits: steps of 0.1 whose entries are below 1.
     torch.testing.assert_close(found, expected, rtol=0, atol=10 * 0.1 * 2**-7)
-    assert (found[0] - small_net()[2].weight).abs().max() > 0.3
+    assert (found[0] - before).abs().max() > 0.3
 
 
 def test_a_filter_bank_moves_as_the_matrix_of_its_filters() -> None:
     values = [[row[0]] for row in gradients(3)]
-    bank = small_net()[0]
-    bank.bias = None
-    matrix = nn.Linear(18, 3, bias=False).double()
-    with torch.no_grad():
-        matrix.weight.copy_(bank.weight.flatten(1))
+    bank = nn.Conv2d(2, 3, 3, bias=False, dtype=torch.float64)
+    matrix = linear(bank.weight.detach().flatten(1))
     moved = take_steps(bank, values, Muon(bank, momentum=0.9).step)
     expected = take_steps(matrix, [[row[0].flatten(1)] for row in values], Muon(matrix, momentum=0.9).step)
     assert torch.equal(moved[0].flatten(1), expected[0])
@@ -72,10 +81,10 @@ def test_a_filter_bank_moves_as_the_matrix_of_its_filters() -> None:
 
 def test_a_bias_moves_by_the_learning_rate_along_its_gradient() -> None:
     net = small_net()
-    before = net[2].bias.detach().clone()
+    before = net.scores.bias.detach().clone()
     row = gradients(1)[0]
     take_steps(net, [row], Muon(net, momentum=0.9).step)
-    torch.testing.assert_close(before - net[2].bias.detach(), 0.1 * row[3] / row[3].norm())
+    torch.testing.assert_close(before - net.scores.bias.detach(), 0.1 * row[3] / row[3].norm())
 
 
 def test_a_step_drops_the_gradients() -> None:
@@ -86,12 +95,12 @@ def test_a_step_drops_the_gradients() -> None:
 
 def test_a_parameter_without_a_gradient_stays() -> None:
     net = small_net()
-    before = net[2].bias.detach().clone()
+    before = net.scores.bias.detach().clone()
     optimiser = Muon(net, momentum=0.9)
     for parameter, gradient in list(zip(net.parameters(), gradients(1)[0], strict=True))[:3]:
         parameter.grad = gradient
     optimiser.step(0.1)
-    assert torch.equal(net[2].bias, before)
+    assert torch.equal(net.scores.bias, before)
 
 
 def test_an_optimiser_that_takes_over_a_state_goes_on_with_the_same_bits() -> None:

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from convlens.training import train
-from convlens.training._events import read_events
+from convlens.training import read_events, train
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="kills processes as POSIX does")
 

@@ -9,8 +9,9 @@ from torch import Tensor, nn
 
 from convlens.data import DataSet, Part, load
 from convlens.errors import NetError, RunError
-from convlens.training import Run, open_run, resume, train
-from convlens.training._events import read_events
+from convlens.training import Run, open_run, read_events, resume, train
+from convlens.training._loop import Step
+from convlens.training._recorder import Recorder
 
 
 class Dropping(nn.Module):
@@ -20,17 +21,13 @@ class Dropping(nn.Module):
 
     def __init__(self, classes: int = 4) -> None:
         super().__init__()
-        self.layers = nn.Sequential(
-            nn.Conv2d(1, 4, 5, stride=4),
-            nn.BatchNorm2d(4),
-            nn.ReLU(),
-            nn.Dropout(0.3),
-            nn.Flatten(),
-            nn.Linear(36, classes),
+        self.maps = nn.Sequential(
+            nn.Conv2d(1, 4, 5, stride=4), nn.BatchNorm2d(4), nn.ReLU(), nn.Dropout(0.3), nn.Flatten()
         )
+        self.scores = nn.Linear(36, classes)
 
     def forward(self, images: Float32[Tensor, "batch 1 16 16"]) -> Float32[Tensor, "batch classes"]:
-        return self.layers(images)
+        return self.scores(self.maps(images))
 
 
 def fresh_net() -> Dropping:
@@ -114,17 +111,15 @@ class Cut(Exception):
 
 def cut_after(monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
     """Let the next training keep a checkpoint after every step, and end it after so many."""
-    from convlens.training import _recorder
+    record = Recorder.record
 
-    record = _recorder.Recorder.record
-
-    def record_and_cut(self: _recorder.Recorder, step: object) -> None:
+    def record_and_cut(self: Recorder, step: Step) -> None:
         record(self, step)
         self.keep()
         if self._state.step == steps:
             raise Cut
 
-    monkeypatch.setattr(_recorder.Recorder, "record", record_and_cut)
+    monkeypatch.setattr(Recorder, "record", record_and_cut)
 
 
 @pytest.mark.parametrize("steps", [1, 8, 23])  # in the first epoch, at its end (1100 // 128 = 8), in the third
@@ -206,7 +201,7 @@ def test_a_folder_in_use_is_left_alone(lenet_run: Run, spots_folder: Path) -> No
 def test_a_loss_that_is_not_finite_ends_the_training(spots_folder: Path, tmp_path: Path) -> None:
     net = fresh_net()
     with torch.no_grad():
-        net.layers[-1].weight.fill_(3e38)
+        net.scores.weight.fill_(3e38)
     with pytest.raises(
         RunError, match=r"finite number\. Received loss=(nan|inf) in step 1 of .*learning_rate=.*normalise"
     ):
@@ -230,10 +225,10 @@ def test_a_net_that_cannot_read_the_images_is_refused(spots_folder: Path, tmp_pa
         train(net, spots_folder, folder=tmp_path / "run", progress=False)
 
 
-@pytest.mark.parametrize("wrong", [{"epochs": 0}, {"seed": -1}, {"threads": 0}])
-def test_counts_below_their_least_are_refused(wrong: dict[str, int], spots_folder: Path) -> None:
-    with pytest.raises(RunError, match=rf"at least.*Received .*{next(iter(wrong))}={next(iter(wrong.values()))}"):
-        train("lenet", spots_folder, progress=False, **wrong)
+@pytest.mark.parametrize(("epochs", "seed", "threads"), [(0, 0, 1), (1, -1, 1), (1, 0, 0)])
+def test_counts_below_their_least_are_refused(epochs: int, seed: int, threads: int, spots_folder: Path) -> None:
+    with pytest.raises(RunError, match=rf"at least.*Received {epochs=}, {threads=}, {seed=}"):
+        train("lenet", spots_folder, epochs=epochs, seed=seed, threads=threads, progress=False)
 
 
 def test_a_data_set_with_an_empty_part_is_refused(spots_folder: Path) -> None:
