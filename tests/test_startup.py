@@ -12,7 +12,8 @@ import pytest
     ],
 )
 def test_importing_and_help_load_neither_torch_nor_numpy(program):
-    check = f"import sys\ntry:\n    {program}\nexcept SystemExit:\n    pass\nprint(sorted({{'torch', 'numpy'}} & set(sys.modules)))"
+    loaded = "sorted({'torch', 'numpy'} & set(sys.modules))"
+    check = f"import sys\ntry:\n    {program}\nexcept SystemExit:\n    pass\nprint({loaded})"
     finished = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
     assert finished.stdout.splitlines()[-1] == "[]"
 
