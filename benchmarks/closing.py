@@ -4,8 +4,9 @@ import os
 import time
 from itertools import product
 
-import convlens as cl
 from _report import machine, write_section
+
+import convlens as cl
 
 DIGITS = 20
 

@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 SCRIPTS = VENV / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = SCRIPTS / ("python.exe" if os.name == "nt" else "python")
+PIP = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
 CONSTRAINTS = ROOT / "constraints.txt"
 OLDEST = (3, 11)
 CPU_WHEELS = "https://download.pytorch.org/whl/cpu"  # the general index has CUDA builds of several GB for Linux
@@ -69,12 +70,12 @@ def find_python() -> str:
     for candidate in [sys.executable, "python3", *(f"python3.{minor}" for minor in range(20, 10, -1))]:
         if succeeds(candidate, "-c", test):
             return candidate
-    return sys.exit(f"convlens needs Python {OLDEST[0]}.{OLDEST[1]} or later with venv. Found none. Install one and retry.")
+    return sys.exit(f"convlens needs Python {OLDEST[0]}.{OLDEST[1]} or later, with venv. Found none: install one.")
 
 
 def pip(*arguments: str) -> None:
     """Install with the pinned versions."""
-    run(PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--constraint", CONSTRAINTS, *arguments)
+    run(*PIP, "--constraint", CONSTRAINTS, *arguments)
 
 
 def install_torch() -> None:
@@ -82,11 +83,10 @@ def install_torch() -> None:
     if succeeds(PYTHON, "-c", "import torch"):
         return
     pinned = next(line for line in CONSTRAINTS.read_text().splitlines() if line.startswith("torch=="))
-    quiet_pip = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    if succeeds(*quiet_pip, "--no-index", "--no-deps", pinned):
+    if succeeds(*PIP, "--no-index", "--no-deps", pinned):
         return
-    has_gpu = shutil.which("nvidia-smi") is not None
-    if platform.system() == "Linux" and not has_gpu and succeeds(*quiet_pip, "--no-deps", "--index-url", CPU_WHEELS, pinned):
+    wants_cpu_build = platform.system() == "Linux" and shutil.which("nvidia-smi") is None
+    if wants_cpu_build and succeeds(*PIP, "--no-deps", "--index-url", CPU_WHEELS, pinned):
         return
     pip("torch")
 

@@ -1,4 +1,4 @@
-"""Write explanations.json: one small net with every form, and explanations that Python and the page must both reproduce.
+"""Write explanations.json: a small net with every form, and explanations that Python and the page must reproduce.
 
 Run it when the forms or the printing change on purpose: python tests/golden/make_explanations.py
 """

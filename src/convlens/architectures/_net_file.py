@@ -66,7 +66,7 @@ class TrainedNet:
     card: NetCard
 
     def __post_init__(self) -> None:
-        self.net.card = self.card  # a plain attribute: it is not part of the state dict
+        self.net.card = self.card  # ty: ignore[invalid-assignment]  # a plain attribute, not in the state dict
 
 
 def save_net(path: Path, net: nn.Module, card: NetCard) -> None:
