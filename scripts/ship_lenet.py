@@ -34,8 +34,8 @@ TEXT = """\
 | versions | {versions} |
 
 It is made for looking inside, not for reading forms or cheques. It takes any picture for one of the ten digits, and
-reads badly what is black on white, off the middle, or much smaller or larger than MNIST's. On one machine the command makes
-the same bits again; on others the last bits, and so a few digits, may differ.
+reads badly what is black on white, off the middle, or much smaller or larger than MNIST's. On one machine the command
+makes the same bits again; on others the last bits, and so a few digits, may differ.
 """
 
 
