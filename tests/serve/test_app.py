@@ -1,3 +1,4 @@
+import http.client
 import io
 import socket
 
@@ -95,6 +96,17 @@ def test_an_image_for_an_unknown_net_is_refused(client):
     answer = upload(client, image_file("L", (28, 28), 0), net="alexnet")
     assert answer.status == 400
     assert answer.content.decode() == "A net is one of hello's. Received net='alexnet'. There are: lenet."
+
+
+def test_an_upload_that_does_not_come_to_its_end_is_given_up(client, monkeypatch):
+    monkeypatch.setattr("convlens.serve._app.UPLOAD_SECONDS", 0.2)
+    with socket.create_connection(("127.0.0.1", client.port), timeout=20) as connection:
+        head = f"POST /image?net=lenet HTTP/1.1\r\nHost: {client.host}\r\nCookie: {client.cookie}\r\n"
+        connection.sendall(f"{head}Content-Length: 1000\r\n\r\nabc".encode())
+        response = http.client.HTTPResponse(connection)
+        response.begin()
+        assert response.status == 408
+        assert response.read() == b"An upload takes at most 0.2 s. It was not all there."
 
 
 def test_an_upload_that_breaks_off_leaves_the_server_well(client):

@@ -4,6 +4,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -40,6 +41,22 @@ def test_open_serves_a_net_until_ctrl_c_and_ends_well(convlens, tmp_path, lenet)
         assert [net["id"] for net in page.hear("hello").nets] == ["mine"]
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=20) == 0
+
+
+def test_open_shows_the_address_to_the_browser(convlens, tmp_path, lenet, monkeypatch):
+    script = tmp_path / "browser.py"
+    script.write_text(
+        "import pathlib, sys; pathlib.Path('shown.part').write_text(sys.argv[1])\n"
+        "pathlib.Path('shown.part').rename('shown')\n"
+    )
+    monkeypatch.setenv("BROWSER", f"{sys.executable} {script} %s")
+    save_net(tmp_path / "mine.safetensors", lenet.net, lenet.card)
+    _, client = convlens("open", "mine.safetensors", "--port", 0)
+    deadline = time.monotonic() + 30
+    while not (tmp_path / "shown").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert (tmp_path / "shown").read_text() == f"{client.origin}/?token={client.token}"
 
 
 def test_open_says_what_is_wrong_and_fails(tmp_path):
