@@ -46,7 +46,11 @@ def test_the_exponentials_of_a_softmax_add_up_to_the_printed_sum():
 def test_a_printed_number_is_the_nearest_with_its_decimals(value, decimals):
     printed = number(format_units(to_units(value, decimals), decimals))
     assert -printed.as_tuple().exponent == decimals
-    assert abs(printed - Decimal(value)) <= Decimal(10) ** -decimals * Decimal("0.5000001")
+    last_decimal, scaling = (
+        Decimal(10) ** -decimals,
+        Decimal(abs(value)) * Decimal(2) ** -52,
+    )  # value * 10**d is rounded
+    assert abs(printed - Decimal(value)) <= last_decimal / 2 + scaling
 
 
 @given(st.floats(1e-30, 1e30))
