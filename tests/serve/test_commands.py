@@ -77,6 +77,7 @@ def test_demo_shows_the_training_then_leads_to_a_net_that_reads_digits(convlens,
         names = [event["event"] for event in events_until(page, "end")]
         assert names[0] == "start"
         assert names.count("step") > 10
+    with client.page() as page:
         while page.hear("hello").start != "#/network/run":
             pass
         drawn = digits(100, seed=2024)

@@ -130,12 +130,15 @@ class _Endpoints:
         self._worker.shutdown(wait=False, cancel_futures=True)
 
     async def _refresh(self) -> None:
+        logged = ""
         while True:
             try:
                 # In the worker, so that no trace sees half of a change.
                 await asyncio.get_running_loop().run_in_executor(self._worker, self._workspace.refresh)
-            except ConvlensError as error:
-                _log.warning("%s", error)
+            except Exception as error:  # a run that cannot be read must not end the watch over it
+                if str(error) != logged:
+                    logged = str(error)
+                    _log.warning("%s", logged, exc_info=not isinstance(error, ConvlensError))
             await asyncio.sleep(REFRESH_INTERVAL)
 
 

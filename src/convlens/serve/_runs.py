@@ -49,6 +49,8 @@ class EventTail:
         except FileNotFoundError:
             self._forget(None)  # a new file may get the old one's inode
             return []
+        except OSError:  # it is just being replaced, where a file that is open cannot be
+            return []
         end = content.rfind(b"\n") + 1
         if not end and len(content) == _READ_LIMIT:
             end = _READ_LIMIT
@@ -80,6 +82,7 @@ class RunFolder:
         self.title = self.folder.name
         self.id = wire_id(self.title)
         self._tail = self.tail()
+        self._ended = False
         self._seen: tuple[int, int, int] | None = None
 
     def exists(self) -> bool:
@@ -91,11 +94,10 @@ class RunFolder:
         return EventTail(self.folder / EVENTS)
 
     def ended(self) -> bool:
-        """Say whether the training has ended since the last call."""
-        ended = False
+        """Say whether the training has come to its end."""
         while events := self._tail.read():
-            ended |= any(msgspec.json.decode(event, type=_Event).event == "end" for event in events)
-        return ended
+            self._ended |= any(msgspec.json.decode(event, type=_Event).event == "end" for event in events)
+        return self._ended
 
     def newer_net(self) -> TrainedNet | None:
         """Load the net if it was written since the last call.
@@ -106,7 +108,7 @@ class RunFolder:
         path = self.folder / NET
         try:
             status = path.stat()
-        except FileNotFoundError:
+        except OSError:  # not there yet
             return None
         seen = (status.st_ino, status.st_mtime_ns, status.st_size)
         if seen == self._seen:
