@@ -21,7 +21,7 @@ def train_command(
     Args:
         data: "mnist", "digits", or a folder: of class folders with images, or of IDX files.
         net: a name in the catalogue.
-        epochs: how often each training image is shown; by default 2, or as many as a small data set needs.
+        epochs: how often each training image is shown; by default 1, or as many as a small data set needs.
         seed: decides the first weights and the order of the images.
         folder: the run folder; by default runs/DATA-NET-DATE-TIME.
         threads: how many torch uses; by default as many as there are cores.

@@ -45,7 +45,7 @@ def train(
         net: a name in the catalogue ("lenet"), or a module that gives one score a class; it is trained in place. Its
             attribute `image_shape` says what it reads: channels, rows, columns; without one, the images as they are.
         data: a data set, or what `data.load` takes: "mnist", "digits", a folder.
-        epochs: how often each training image is shown; by default 2, or as many as a small data set needs.
+        epochs: how often each training image is shown; by default 1, or as many as a small data set needs.
         seed: decides the first weights of a net from the catalogue and the order of the images, 0 or more.
         folder: the run folder, which is empty or does not exist; by default runs/DATA-NET-DATE-TIME.
         threads: how many torch uses within an operator; by default as many as it uses now.
