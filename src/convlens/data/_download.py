@@ -8,9 +8,6 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import Progress
-
 from convlens.errors import DownloadError
 from convlens.files import put_in_place
 
@@ -37,6 +34,9 @@ def download(urls: Sequence[str], path: Path, *, size: int, sha256: str, seconds
     """
     part = path.with_name(f"{path.name}.part")
     reasons = []
+    from rich.console import Console  # 0.1 s that only a download pays
+    from rich.progress import Progress
+
     console = Console(stderr=True)
     with Progress(console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task(path.name, total=size)

@@ -16,7 +16,7 @@ from convlens.training._state import State
 _TELL_EVERY = 0.08  # seconds: smooth for who looks on, and a file of a few hundred lines
 _KEEP_EVERY = 1.0  # seconds: what a power cut costs; a checkpoint takes a few milliseconds
 _EVALUATIONS = 10  # in a whole training
-_GLANCE = 1000  # images of the val part in each of them
+_GLANCE = 500  # images of the val part in each of them
 
 
 class Recorder:
