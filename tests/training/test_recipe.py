@@ -27,7 +27,7 @@ def test_an_epoch_leaves_out_what_does_not_fill_a_batch() -> None:
 @pytest.mark.parametrize("images", [1, 9, 100, 3000])
 def test_small_data_is_gone_through_until_there_are_enough_steps(images: int) -> None:
     steps = Recipe.for_images(images).steps(images)
-    assert 800 <= steps < 1200
+    assert 400 <= steps < 600
 
 
 def test_epochs_that_are_asked_for_are_kept() -> None:
