@@ -114,6 +114,6 @@ trainer = lightning.Trainer(
 net = Net()
 trainer.fit(net, Batches(*train.tensors))
 images, labels = test.tensors
-tests = list(zip(images.contiguous(memory_format=torch.channels_last).split(500), labels.split(500), strict=True))
+tests = list(zip(images.contiguous(memory_format=torch.channels_last).split(125), labels.split(125), strict=True))
 trainer.test(net, DataLoader(tests, batch_size=None), verbose=False)
 print(net.right / len(labels))

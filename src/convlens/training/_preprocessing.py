@@ -29,20 +29,21 @@ def choose_preprocessing(data: DataSet, net: nn.Module) -> Preprocessing:
     even = missing == columns - own[2] and missing % 2 == 0
     padding = missing // 2 if even and 0 <= missing <= rows * _WIDEST_BORDER else 0
     size = (rows - 2 * padding, columns - 2 * padding)
-    identity = Preprocessing(channels, size, 0, mean=(0.0,) * channels, deviation=(1.0,) * channels)
-    mean, deviation = _statistics(images, identity)
+    unscaled = Preprocessing(channels, size, 0, mean=(0.0,) * channels, deviation=(1.0,) * channels)
+    mean, deviation = _statistics(images, unscaled)
     return Preprocessing(channels, size, padding, mean=mean, deviation=deviation)
 
 
 def _statistics(
     images: UInt8[Tensor, "image channel row column"], preprocessing: Preprocessing
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    total = squares = torch.zeros(preprocessing.channels, dtype=torch.float64)
+    """Return mean and deviation of each channel, 0..1, from how often each of the 256 values occurs."""
+    counts = torch.zeros(preprocessing.channels, 256, dtype=torch.float64)
     for chunk in images.split(_CHUNK):
-        values = preprocessing(chunk)
-        total = total + values.sum((0, 2, 3), dtype=torch.float64)
-        squares = squares + values.square().sum((0, 2, 3), dtype=torch.float64)
-    count = len(images) * preprocessing.size[0] * preprocessing.size[1]
-    mean = total / count
-    deviation = (squares / count - mean.square()).clamp(min=1 / 255**2).sqrt()  # images of one colour have none
+        for channel, values in zip(counts, preprocessing.fit(chunk).transpose(0, 1), strict=True):
+            channel += torch.bincount(values.flatten(), minlength=256)
+    values = torch.arange(256, dtype=torch.float64) / 255
+    mean = (counts @ values) / counts.sum(1)
+    variance = (counts * (values - mean[:, None]).square()).sum(1) / counts.sum(1)
+    deviation = variance.sqrt().clamp(min=1 / 255)  # images of one colour have none
     return tuple(round(value, 4) for value in mean.tolist()), tuple(round(value, 4) for value in deviation.tolist())
