@@ -7,6 +7,8 @@ from typing import Any
 
 Event = dict[str, Any]
 
+CTRL_C = "Ctrl-C"  # the reason of an `interrupted` event; any other reason is the message of an error
+
 
 class EventLog:
     """Appends events to a file and tells a listener."""

@@ -5,7 +5,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from convlens.training._events import Event
+from convlens.training._events import CTRL_C, Event
 
 if TYPE_CHECKING:
     import rich.progress
@@ -48,7 +48,7 @@ class Progress:
                     self._update(accuracy=f"val {event['accuracy']:.1%}")
                 else:
                     self._say(f"step {event['step']:6}  val {event['accuracy']:7.2%}  loss {event['loss']:.3f}")
-            case "interrupted":
+            case "interrupted" if event["reason"] == CTRL_C:  # any other reason is an error, which speaks for itself
                 self._say(f"Interrupted after step {event['step']}. To go on: convlens train --resume {self._folder}")
             case "end":
                 self._say(f"Reads {event['accuracy']:.2%} of the test images, after {event['seconds']:.1f} s.")

@@ -15,7 +15,7 @@ from convlens.data import DataSet, load
 from convlens.errors import NetError, RunError
 from convlens.training._batches import Batches
 from convlens.training._config import Config, content_of, read_config, write_config
-from convlens.training._events import EventLog, read_events
+from convlens.training._events import CTRL_C, EventLog, read_events
 from convlens.training._interrupt import gentle_interrupt
 from convlens.training._loop import take_steps
 from convlens.training._preprocessing import choose_preprocessing
@@ -159,7 +159,7 @@ def _train(state: State, folder: Path, *, data: DataSet, config: Config, progres
                         raise KeyboardInterrupt
             recorder.finish(seconds=time.perf_counter() - began)
         except (KeyboardInterrupt, RunError) as error:
-            events.write("interrupted", step=state.step, reason=str(error) or "Ctrl-C")
+            events.write("interrupted", step=state.step, reason=str(error) if isinstance(error, RunError) else CTRL_C)
             raise
     return Run(folder, config=config, trained=TrainedNet(state.net.eval(), recorder.card))
 
