@@ -37,12 +37,15 @@ def test_a_saved_net_comes_back_with_its_card_and_the_same_bits(saved):
 def test_a_file_cut_short_is_refused(saved):
     _, path = saved
     path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(NetError, match=r"whole safetensors file. Received path=.*net.safetensors.*Name the net"):
+    with pytest.raises(
+        NetError,
+        match=r"whole safetensors file, or.* Received path=.*net.safetensors.*Name the net",
+    ):
         architectures.load_net(path)
 
 
 def test_a_missing_file_is_refused(tmp_path):
-    with pytest.raises(NetError, match=r"whole safetensors file. Received path=.*none.safetensors"):
+    with pytest.raises(NetError, match=r"whole safetensors file, or.* Received path=.*none.safetensors"):
         architectures.load_net(tmp_path / "none.safetensors")
 
 

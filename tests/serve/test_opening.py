@@ -151,7 +151,7 @@ def test_a_pickle_is_refused_and_not_executed(tmp_path):
 
     path = tmp_path / "net.pth"
     path.write_bytes(pickle.dumps(Harm()))
-    with pytest.raises(NetError, match=r"read from a whole safetensors file\. Received path=.*net\.pth"):
+    with pytest.raises(NetError, match=r"it asks for 'builtins\.getattr', which no file of weights needs"):
         open_workspace(str(path))
     assert not (tmp_path / "harm").exists()
 
