@@ -75,6 +75,9 @@ export interface Preprocessing {
   readonly padding: number;
   readonly mean: readonly number[];
   readonly deviation: readonly number[];
+  /** Pixels that the shorter side is scaled to before the middle of `size` is cut out; without it, all is scaled. */
+  readonly resize?: number | null;
+  readonly interpolation?: "bilinear" | "bicubic";
 }
 
 /** What the server says of each net that it holds. */

@@ -59,9 +59,14 @@ export function nameReads(lit: Lit): string {
 }
 
 /** What is done to an image before the net reads it, a sentence a step. */
-export function namePreprocessing({ channels, size, padding, mean, deviation }: Preprocessing): string[] {
+export function namePreprocessing(preprocessing: Preprocessing): string[] {
+  const { channels, size, padding, mean, deviation, resize, interpolation } = preprocessing;
   const [rows, columns] = size;
-  const steps = [`${channels === 1 ? "Grey" : "Red, green, blue"}, ${rows} × ${columns} pixels.`];
+  const colours = channels === 1 ? "Grey" : "Red, green, blue";
+  const how = interpolation === "bicubic" ? " (bicubic)" : "";
+  const steps = resize
+    ? [`${colours}, shorter side to ${resize}${how}, middle ${rows} × ${columns} pixels.`]
+    : [`${colours}, ${rows} × ${columns} pixels${how}.`];
   if (padding) {
     steps.push(`${padding} black pixels on every side: ${rows + 2 * padding} × ${columns + 2 * padding}.`);
   }

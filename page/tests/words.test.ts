@@ -59,3 +59,23 @@ test("preprocessing that changes nothing says only what it does", () => {
   });
   assert.deepEqual(steps, ["Red, green, blue, 8 × 8 pixels.", "Each pixel p becomes p / 255."]);
 });
+
+test("a photo is scaled by its shorter side, then its middle is cut out", () => {
+  const photo = {
+    channels: 3,
+    size: [224, 224],
+    padding: 0,
+    mean: [0.485, 0.456, 0.406],
+    deviation: [0.229, 0.224, 0.225],
+    resize: 256,
+  } as const;
+  assert.equal(
+    namePreprocessing(photo)[0],
+    "Red, green, blue, shorter side to 256, middle 224 × 224 pixels.",
+  );
+  assert.equal(
+    namePreprocessing({ ...photo, resize: 235, interpolation: "bicubic" })[0],
+    "Red, green, blue, shorter side to 235 (bicubic), middle 224 × 224 pixels.",
+  );
+  assert.equal(namePreprocessing({ ...photo, resize: null })[0], "Red, green, blue, 224 × 224 pixels.");
+});

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from convlens.data._download import download
+from convlens.data._download import download, read_headers
 from convlens.errors import DownloadError
 
 CONTENT = bytes(range(256)) * 1000
@@ -47,6 +47,15 @@ def server() -> Iterator[Server]:
                 self.send_header("Location", "file:///etc/hostname")
                 self.end_headers()
                 return
+            if self.path == "/linked":
+                self.send_response(302)
+                self.send_header("Location", "/file")
+                self.send_header("X-Linked-Size", "256000")
+                self.end_headers()
+                return
+            if wanted == f"bytes={len(state.content)}-" and state.knows_ranges:
+                self.send_error(416)
+                return
             start = int(wanted.removeprefix("bytes=").removesuffix("-")) if wanted and state.knows_ranges else 0
             if start and state.answers_from is not None:
                 start = state.answers_from
@@ -77,8 +86,15 @@ def server() -> Iterator[Server]:
         thread.join()
 
 
-def fetch(path: Path, *urls: str, seconds: float = 10, size: int = len(CONTENT)) -> None:
-    download(urls, path, size=size, sha256=SHA256, seconds=seconds)
+def fetch(
+    path: Path,
+    *urls: str,
+    seconds: float = 10,
+    size: int | None = len(CONTENT),
+    sha256: str = SHA256,
+    most: int = 10**9,
+) -> None:
+    download(urls, path, size=size, sha256=sha256, seconds=seconds, most=most)
 
 
 def test_a_file_arrives_whole_and_leaves_no_part_behind(server: Server, tmp_path: Path) -> None:
@@ -186,3 +202,72 @@ def test_only_http_is_spoken(address: str, tmp_path: Path) -> None:
 def test_a_redirect_to_a_local_file_is_refused(server: Server, tmp_path: Path) -> None:
     with pytest.raises(DownloadError, match="not allowed"):
         fetch(tmp_path / "file", f"{server.address}/elsewhere")
+
+
+@pytest.mark.parametrize("says_its_length", [True, False])
+def test_a_file_of_unknown_size_arrives_whole(server: Server, tmp_path: Path, says_its_length: bool) -> None:
+    server.says_its_length = says_its_length
+    fetch(tmp_path / "file", f"{server.address}/file", size=None, most=len(CONTENT))
+    assert (tmp_path / "file").read_bytes() == CONTENT
+
+
+def test_a_file_of_unknown_size_that_is_cut_is_read_on(server: Server, tmp_path: Path) -> None:
+    server.cut_after = 100_000
+    fetch(tmp_path / "file", f"{server.address}/file", size=None)
+    assert (tmp_path / "file").read_bytes() == CONTENT
+    assert server.asked == ["/file None", "/file bytes=100000-", "/file bytes=200000-"]
+
+
+def test_a_part_that_was_already_whole_takes_its_name(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "file.part").write_bytes(CONTENT)
+    fetch(tmp_path / "file", f"{server.address}/file", size=None)
+    assert (tmp_path / "file").read_bytes() == CONTENT
+    assert server.asked == ["/file bytes=256000-"]
+
+
+def test_a_whole_but_wrong_part_of_unknown_size_is_fetched_again(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "file.part").write_bytes(CONTENT[:-1] + b"x")
+    fetch(tmp_path / "file", f"{server.address}/file", size=None)
+    assert (tmp_path / "file").read_bytes() == CONTENT
+
+
+def test_a_file_of_unknown_size_without_its_end_is_refused_by_its_checksum(server: Server, tmp_path: Path) -> None:
+    server.says_its_length, server.cut_after = False, 1000
+    with pytest.raises(DownloadError, match="another checksum"):
+        fetch(tmp_path / "file", f"{server.address}/file", size=None)
+
+
+@pytest.mark.parametrize(
+    ("says_its_length", "said"), [(True, "has 256,000 bytes; 255,999 are"), (False, "has more than the 255,999 bytes")]
+)
+def test_more_than_the_most_is_not_read(server: Server, tmp_path: Path, says_its_length: bool, said: str) -> None:
+    server.says_its_length = says_its_length
+    with pytest.raises(DownloadError, match=f"the server's file {said}.* read at most"):
+        fetch(tmp_path / "file", f"{server.address}/file", size=None, most=len(CONTENT) - 1)
+
+
+def test_the_first_digits_of_a_checksum_are_enough(server: Server, tmp_path: Path) -> None:
+    fetch(tmp_path / "file", f"{server.address}/file", sha256=SHA256[:8])
+    assert (tmp_path / "file").read_bytes() == CONTENT
+
+
+def test_other_first_digits_are_refused(server: Server, tmp_path: Path) -> None:
+    with pytest.raises(DownloadError, match=f"another checksum: {SHA256}, not 12345678"):
+        fetch(tmp_path / "file", f"{server.address}/file", sha256="12345678")
+
+
+def test_a_redirect_answers_with_its_own_headers(server: Server) -> None:
+    assert read_headers(f"{server.address}/linked")["x-linked-size"] == "256000"
+    assert server.asked == ["/linked None"]
+
+
+def test_headers_of_a_missing_file_are_an_error(server: Server) -> None:
+    with pytest.raises(DownloadError, match=r"/missing answers HTTP 404 Not Found\. Check the name"):
+        read_headers(f"{server.address}/missing")
+
+
+def test_headers_from_no_server_are_an_error() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        closed = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    with pytest.raises(DownloadError, match=r"does not answer: .*refused.* Check the connection"):
+        read_headers(closed)

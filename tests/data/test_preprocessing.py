@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import numpy as np
@@ -81,3 +82,50 @@ def test_a_mean_for_every_channel_is_wanted() -> None:
 def test_a_deviation_of_zero_is_refused() -> None:
     with pytest.raises(ShapeError, match=r"deviation above 0. Received .*deviation=\(0.0,\).* 1.0 leaves"):
         Preprocessing(channels=1, size=(8, 8), padding=0, mean=(0.5,), deviation=(0.0,))
+
+
+@pytest.mark.parametrize("shape", [(40, 60), (33, 17), (300, 30), (12, 12), (7, 5)])
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
+def test_the_middle_of_a_scaled_image_agrees_with_pillow(shape: tuple[int, int], interpolation: str) -> None:
+    preprocessing = dataclasses.replace(PHOTO, resize=14, interpolation=interpolation)
+    colour = noise(3, *shape)
+    # The shorter side becomes 14 pixels, the longer in proportion, rounded down; half a pixel rounds to the even one.
+    rows, columns = (14 * side // min(shape) for side in shape)
+    top, left = round((rows - 8) / 2), round((columns - 12) / 2)
+    kind = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}[interpolation]
+    pillow = Image.fromarray(colour.permute(1, 2, 0).numpy()).resize((columns, rows), kind)
+    expected = torch.from_numpy(np.array(pillow.crop((left, top, left + 12, top + 8)))).permute(2, 0, 1)
+    assert (
+        preprocessing.fit(colour).int() - expected.int()
+    ).abs().max() <= 1  # Pillow's weights are of 22 bits, torch's of 16 at most
+
+
+def test_a_thread_of_pixels_does_not_fill_the_memory() -> None:
+    preprocessing = dataclasses.replace(PHOTO, size=(224, 224), resize=256)
+    assert preprocessing.fit(noise(3, 1, 1_000_000)).shape == (3, 224, 224)  # 197 GB, were all of it scaled
+
+
+def test_an_image_of_the_wanted_size_is_not_cut_again() -> None:
+    preprocessing = dataclasses.replace(PHOTO, resize=14)
+    once = preprocessing.fit(noise(3, 50, 40))
+    assert torch.equal(preprocessing.fit(once), once)
+
+
+def test_json_keeps_resize_and_interpolation() -> None:
+    preprocessing = dataclasses.replace(PHOTO, resize=14, interpolation="bicubic")
+    assert Preprocessing.from_json(json.loads(json.dumps(preprocessing.to_json()))) == preprocessing
+
+
+def test_a_record_from_before_resize_is_read() -> None:
+    record = {"channels": 1, "size": [28, 28], "padding": 2, "mean": [0.1307], "deviation": [0.3081]}
+    assert Preprocessing.from_json(record) == DIGIT
+
+
+def test_a_middle_larger_than_the_image_is_refused() -> None:
+    with pytest.raises(ShapeError, match=r"inside it\. Received .*resize=11.*: 8 x 12 pixels .* of 11\. .* 12 or more"):
+        dataclasses.replace(PHOTO, resize=11)
+
+
+def test_an_unknown_interpolation_is_refused() -> None:
+    with pytest.raises(ShapeError, match=r"interpolated bilinear or bicubic\. Received .*interpolation='nearest'"):
+        dataclasses.replace(PHOTO, interpolation="nearest")

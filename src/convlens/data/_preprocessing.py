@@ -10,6 +10,9 @@ from torch.nn import functional as F
 
 from convlens.errors import ShapeError
 
+_INTERPOLATIONS = ("bilinear", "bicubic")
+_MOST_SLENDER = 64  # sides of an image, one to the other; of a thread of 1 x 60,000, 15 million columns would be made
+
 
 @dataclass(frozen=True)
 class Preprocessing:
@@ -17,10 +20,13 @@ class Preprocessing:
 
     Attributes:
         channels: 1 (grey), 3 (red, green, blue), or another count, which images must then have.
-        size: rows and columns that an image is scaled to, in pixels.
+        size: rows and columns that an image is brought to, in pixels.
         padding: black pixels added at each end of both axes, after scaling.
         mean: of each channel, 0..1.
         deviation: standard deviation of each channel, 0..1 and not 0.
+        resize: pixels that the shorter side is scaled to before the middle of `size` is cut out; None scales the whole
+            image to `size`. An image that has `size` already stays as it is.
+        interpolation: "bilinear" or "bicubic"; when an image becomes smaller, its kernel is widened (antialiasing).
 
     Raises:
         ShapeError: the values describe no image.
@@ -31,6 +37,8 @@ class Preprocessing:
     padding: int
     mean: tuple[float, ...]
     deviation: tuple[float, ...]
+    resize: int | None = None
+    interpolation: str = "bilinear"
 
     def __post_init__(self) -> None:
         sides = (self.channels, *self.size)
@@ -40,6 +48,13 @@ class Preprocessing:
             raise ShapeError(
                 f"Pixels are divided by a deviation above 0. Received {self}. 1.0 leaves them as they are."
             )
+        if self.resize is not None and self.resize < max(self.size):
+            raise ShapeError(
+                f"What is cut out of an image lies inside it. Received {self}: {self.size[0]} x {self.size[1]} pixels "
+                f"out of a shorter side of {self.resize}. A resize of {max(self.size)} or more would do."
+            )
+        if self.interpolation not in _INTERPOLATIONS:
+            raise ShapeError(f"Pixels are interpolated {' or '.join(_INTERPOLATIONS)}. Received {self}.")
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -72,10 +87,27 @@ class Preprocessing:
                 "first, or name an image file, which is converted."
             )
         if tuple(images.shape[-2:]) != self.size:
-            batch = images.reshape(-1, *images.shape[-3:]).float()
-            scaled = F.interpolate(batch, size=self.size, mode="bilinear", antialias=True)
-            images = scaled.round().clamp(0, 255).to(torch.uint8).reshape(*images.shape[:-2], *self.size)
+            images = self._scale(images)
         return F.pad(images, [self.padding] * 4)
+
+    def _scale(
+        self, images: UInt8[Tensor, "*batch channel row column"]
+    ) -> UInt8[Tensor, "*batch channel rows columns"]:
+        rows, columns = self.size
+        if self.resize is not None:
+            shorter = min(images.shape[-2:])
+            images = _cut_middle(images, *(min(side, _MOST_SLENDER * shorter) for side in images.shape[-2:]))
+            rows, columns = (self.resize * side // shorter for side in images.shape[-2:])
+        batch = images.reshape(-1, *images.shape[-3:])
+        # With a resize, bytes stay bytes between the axes, clipped and rounded as Pillow does, with which published
+        # nets were trained. Without one, and on devices that cannot, they are floats.
+        if self.resize is None or batch.device.type != "cpu":
+            batch = batch.float()
+        scaled = F.interpolate(batch, size=(rows, columns), mode=self.interpolation, antialias=True)
+        middle = _cut_middle(scaled, *self.size)
+        if middle.is_floating_point():
+            middle = middle.round().clamp(0, 255).to(torch.uint8)
+        return middle.reshape(*images.shape[:-2], *self.size)
 
     def normalise(
         self, pixels: UInt8[Tensor, "*batch channels rows columns"]
@@ -112,4 +144,11 @@ class Preprocessing:
             padding=record["padding"],
             mean=tuple(record["mean"]),
             deviation=tuple(record["deviation"]),
+            resize=record.get("resize"),  # records of 0.1 have neither
+            interpolation=record.get("interpolation", "bilinear"),
         )
+
+
+def _cut_middle(images: Tensor, rows: int, columns: int) -> Tensor:
+    top, left = round((images.shape[-2] - rows) / 2), round((images.shape[-1] - columns) / 2)
+    return images[..., top : top + rows, left : left + columns]
