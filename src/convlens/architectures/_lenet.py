@@ -17,29 +17,44 @@ ReLU for the scaled tanh; max for the trained mean; 100 units for 84; plain scor
 
 from collections import OrderedDict
 
-from torch import nn
+from torch import Tensor, nn
+
+from convlens.architectures._constructor import Constructor, check_images, sides_after
 
 
 class LeNet(nn.Sequential):
     """A digit in, `classes` scores out, before softmax."""
 
     image_shape = (1, 32, 32)  # channels, rows, columns; a 28 x 28 digit is padded by 2
+    least_size = None
 
-    def __init__(self, classes: int = 10) -> None:
+    def __init__(self, classes: int = 10, *, image_shape: tuple[int, int, int] = image_shape) -> None:
         # A ReLU is a layer of its own and not in place: a trace needs the value before it, too.
+        maps = OrderedDict(
+            conv1=nn.Conv2d(image_shape[0], 6, 5),
+            relu1=nn.ReLU(),
+            pool1=nn.MaxPool2d(2),
+            conv2=nn.Conv2d(6, 16, 5),
+            relu2=nn.ReLU(),
+            pool2=nn.MaxPool2d(2),
+        )
+        rows, columns = sides_after(maps.items(), image_shape)
         super().__init__(
             OrderedDict(
-                conv1=nn.Conv2d(1, 6, 5),
-                relu1=nn.ReLU(),
-                pool1=nn.MaxPool2d(2),
-                conv2=nn.Conv2d(6, 16, 5),
-                relu2=nn.ReLU(),
-                pool2=nn.MaxPool2d(2),
+                **maps,
                 flatten=nn.Flatten(),
-                fc1=nn.Linear(16 * 5 * 5, 120),
+                fc1=nn.Linear(16 * rows * columns, 120),
                 relu3=nn.ReLU(),
                 fc2=nn.Linear(120, 100),
                 relu4=nn.ReLU(),
                 scores=nn.Linear(100, classes),
             )
         )
+        self.image_shape = image_shape
+
+    def forward(self, input: Tensor) -> Tensor:
+        check_images(self, input)
+        return super().forward(input)
+
+
+lenet = Constructor("lenet", LeNet)

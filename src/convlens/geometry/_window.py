@@ -3,7 +3,9 @@
 from convlens.errors import ShapeError
 
 
-def output_size(size: int, kernel_size: int, *, stride: int = 1, padding: int = 0, dilation: int = 1) -> int:
+def output_size(
+    size: int, kernel_size: int, *, stride: int = 1, padding: int = 0, dilation: int = 1, ceil: bool = False
+) -> int:
     """Count the places that a window can take along one axis.
 
     Args:
@@ -12,6 +14,8 @@ def output_size(size: int, kernel_size: int, *, stride: int = 1, padding: int = 
         stride: pixels from one place of the window to the next.
         padding: pixels added at each end of the axis, not in total.
         dilation: pixels from one tap to the next; 1 puts them side by side.
+        ceil: whether a last window may reach beyond the end, as long as it begins on a pixel or on the padding before
+            the first. Pooling in Caffe and the networks published with it count so.
 
     Returns:
         The length of the output along this axis, at least 1.
@@ -27,6 +31,8 @@ def output_size(size: int, kernel_size: int, *, stride: int = 1, padding: int = 
     28
     >>> output_size(224, 11, stride=4, padding=2)  # AlexNet, conv1
     55
+    >>> output_size(112, 3, stride=2, ceil=True)  # GoogLeNet, pool1
+    56
     """
     received = f"Received {size=}, {kernel_size=}, {stride=}, {padding=}, {dilation=}."
     if min(size, kernel_size, stride, dilation) < 1 or padding < 0:
@@ -35,13 +41,17 @@ def output_size(size: int, kernel_size: int, *, stride: int = 1, padding: int = 
             "Pass padding=0 for none."
         )
     window = dilation * (kernel_size - 1) + 1
-    if window > size + 2 * padding:
-        missing = -((size + 2 * padding - window) // 2)
+    spare = size + 2 * padding - window
+    places = (spare + (stride - 1 if ceil else 0)) // stride + 1
+    if ceil and (places - 1) * stride >= size + padding:
+        places -= 1
+    if places < 1:
+        missing = -(spare // 2)
         raise ShapeError(
             f"A window of {window} pixels does not fit into {size + 2 * padding}. {received} "
             f"A padding of {padding + missing} or more would fit."
         )
-    return (size + 2 * padding - window) // stride + 1
+    return places
 
 
 def window_taps(

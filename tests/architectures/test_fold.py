@@ -1,0 +1,40 @@
+import pytest
+import torch
+from torch import nn
+
+from convlens import architectures
+from convlens.errors import NetError
+
+NETS = ["resnet18", "resnet50", "googlenet", "vgg11_bn", "densenet121", "preact_resnet18", "resnet20_cifar",
+        "preact_resnet20_cifar", "vgg11_cifar", "densenet100_cifar"]  # fmt: skip
+
+
+def with_lively_statistics(net: nn.Module) -> nn.Module:
+    """Give each normalisation mean, variance, scale and shift that it would not have by chance."""
+    generator = torch.Generator().manual_seed(0)
+    for layer in net.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.running_mean.copy_(torch.randn(layer.num_features, generator=generator) / 4)
+            layer.running_var.copy_(torch.rand(layer.num_features, generator=generator) + 0.5)
+            layer.weight.data.copy_(torch.rand(layer.num_features, generator=generator) + 0.5)
+            layer.bias.data.copy_(torch.randn(layer.num_features, generator=generator) / 4)
+    return net
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_a_folded_net_computes_the_same_scores_in_fewer_layers(name: str) -> None:
+    make = getattr(architectures, name)
+    side = min(make.make.image_shape[1], 64)
+    net = with_lively_statistics(make(classes=5, seed=0)).double().eval()
+    folded = architectures.fold(net)
+    images = torch.randn(2, 3, side, side, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        torch.testing.assert_close(folded(images), net(images), rtol=1e-9, atol=1e-9)
+    before, after = (sum(isinstance(layer, nn.BatchNorm2d) for layer in each.modules()) for each in (net, folded))
+    normalised_first = name.startswith(("densenet", "preact"))  # some normalisations come before their convolution
+    assert 0 < after < before if normalised_first else after == 0
+
+
+def test_a_net_in_training_mode_is_not_folded() -> None:
+    with pytest.raises(NetError, match=r"as evaluation uses them\. Received a ResNet in training mode\. Call net\.eval"):
+        architectures.fold(architectures.resnet18(classes=2).train())
