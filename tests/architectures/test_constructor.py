@@ -48,7 +48,7 @@ def test_a_net_reads_its_least_size_with_other_channels_and_classes_and_no_small
         if least > 1:
             with pytest.raises(
                 ShapeError,
-                match=rf"(?s)does not fit into.*Received|Every window.*left at \w+.*A padding of.*reads {least} x {least}",
+                match=rf"Every window of a net fits.*left at [\w.]+\. .*A padding of.*reads {least} x {least}",
             ):
                 net(torch.zeros(1, 2, least, least - 1))
 
@@ -61,8 +61,8 @@ def test_a_net_with_fixed_sides_is_built_for_others_and_refuses_all_but_them(mak
         assert net(torch.zeros(2, channels, rows + 32, columns + 64)).shape == (2, 3)
         with pytest.raises(
             ShapeError,
-            match=rf"fixed count of numbers\. Received images of shape=\(2, {channels}, {rows}, {columns}\) for a \w+ of "
-            rf"{rows + 32} x {columns + 64} pixels\. Build it with image_shape=\({channels}, {rows}, {columns}\)",
+            match=rf"fixed count of numbers\. Received images of shape=\(2, {channels}, {rows}, {columns}\) for a \w+ "
+            rf"of {rows + 32} x {columns + 64} pixels\. Build it with image_shape=\({channels}, {rows}, {columns}\)",
         ):
             net(torch.zeros(2, channels, rows, columns))
 
@@ -73,7 +73,8 @@ def test_other_channels_are_refused_with_what_would_work(make: architectures.Con
     with torch.device("meta"):
         net = make()
     with pytest.raises(
-        ShapeError, match=rf"reach through all channels\. Received .* of {channels} channels\. Build it with image_shape=\(5, "
+        ShapeError,
+        match=rf"reach through all channels\. Received .* of {channels} channels\. Build it with image_shape=\(5, ",
     ):
         net(torch.zeros(1, 5, rows, columns))
 
@@ -96,15 +97,17 @@ def test_an_image_too_small_for_a_layer_is_refused_with_the_arithmetic_of_that_l
     # AlexNet: 62 pixels leave (62 + 4 - 11) // 4 + 1 = 14, then 6, then 2, in which pool5's window of 3 has no place
     with pytest.raises(
         ShapeError,
-        match=r"Received images of 62 x 62, of which 2 x 2 are left at pool5\. A window of 3 pixels does not fit into 2\. "
-        r"Received size=2, kernel_size=3, stride=2, padding=0, dilation=1\. A padding of 1 or more would fit\. "
+        match=r"Received images of 62 x 62, of which 2 x 2 are left at pool5\. A window of 3 pixels does not fit into "
+        r"2\. Received size=2, kernel_size=3, stride=2, padding=0, dilation=1\. A padding of 1 or more would fit\. "
         r"A AlexNet reads 63 x 63 pixels or more\.",
     ):
         architectures.alexnet(classes=2)(torch.zeros(1, 3, 62, 62))
 
 
 def test_windows_that_do_not_fit_are_refused_when_the_net_is_built() -> None:
-    with pytest.raises(ShapeError, match=r"Received images of 20 x 20, of which 4 x 4 are left at conv2\. A window of 5"):
+    with pytest.raises(
+        ShapeError, match=r"Received images of 20 x 20, of which 4 x 4 are left at conv2\. A window of 5"
+    ):
         architectures.zfnet(image_shape=(3, 20, 20))
 
 
@@ -134,7 +137,9 @@ def test_an_optimiser_step_lowers_the_loss(make: architectures.Constructor) -> N
 
     before = loss()
     before.backward()
-    length = torch.nn.utils.get_total_norm([parameter.grad for parameter in net.parameters() if parameter.grad is not None])
+    length = torch.nn.utils.get_total_norm(
+        [parameter.grad for parameter in net.parameters() if parameter.grad is not None]
+    )
     torch.optim.SGD(net.parameters(), lr=float(0.002 / length)).step()
     with torch.no_grad():
         assert loss() < before

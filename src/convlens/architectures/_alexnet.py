@@ -29,8 +29,8 @@ from collections import OrderedDict
 from torch import Tensor, nn
 
 from convlens.architectures._constructor import Constructor, check_images, sides_after
-from convlens.architectures._max_pool import MaxPool2d
 from convlens.architectures._initialise import initialise, normal
+from convlens.architectures._max_pool import MaxPool2d
 from convlens.architectures._naming import moved
 
 
@@ -83,9 +83,9 @@ class AlexNet(nn.Sequential):
         self.image_shape = image_shape
         initialise(self, convolution=normal(0.01), linear=normal(0.01))
 
-    def forward(self, images: Tensor) -> Tensor:
-        check_images(self, images)
-        return super().forward(images)
+    def forward(self, input: Tensor) -> Tensor:
+        check_images(self, input)
+        return super().forward(input)
 
 
 alexnet = Constructor("alexnet", AlexNet)

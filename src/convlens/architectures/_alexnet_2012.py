@@ -22,7 +22,7 @@ section 3.5. Input: 3 x 224 x 224.
     alexnet_2012    60965224
 
 The two groups are the paper's two GPUs: conv2, conv4 and conv5 read only the maps of their own half.
-Differs from the paper in one number that it leaves out: an image of 224 pixels gives maps of 55 x 55 with a border of 2.
+Differs from the paper in a number that it leaves out: an image of 224 pixels gives maps of 55 x 55 with a border of 2.
 """
 
 from collections import OrderedDict
@@ -30,8 +30,8 @@ from collections import OrderedDict
 from torch import Tensor, nn
 
 from convlens.architectures._constructor import Constructor, check_images, sides_after
-from convlens.architectures._max_pool import MaxPool2d
 from convlens.architectures._initialise import initialise, normal
+from convlens.architectures._max_pool import MaxPool2d
 
 
 def _response() -> nn.LocalResponseNorm:
@@ -79,12 +79,13 @@ class AlexNet2012(nn.Sequential):
         )
         self.image_shape = image_shape
         initialise(self, convolution=normal(0.01), linear=normal(0.01))
-        for layer in (self.conv2, self.conv4, self.conv5, self.fc6, self.fc7):
-            nn.init.ones_(layer.bias)  # section 5: the ReLUs begin with positive inputs
+        for name, bias in self.named_parameters():
+            if name in ("conv2.bias", "conv4.bias", "conv5.bias", "fc6.bias", "fc7.bias"):
+                nn.init.ones_(bias)  # section 5: the ReLUs begin with positive inputs
 
-    def forward(self, images: Tensor) -> Tensor:
-        check_images(self, images)
-        return super().forward(images)
+    def forward(self, input: Tensor) -> Tensor:
+        check_images(self, input)
+        return super().forward(input)
 
 
 alexnet_2012 = Constructor("alexnet_2012", AlexNet2012)

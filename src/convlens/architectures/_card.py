@@ -16,7 +16,7 @@ class NetCard:
     """What a trained net is and where it came from.
 
     Attributes:
-        architecture: name in the catalogue.
+        architecture: name in the catalogue, or the text of a written net: what `build` takes.
         classes: class names, in the order of the scores.
         preprocessing: what it expects of an image.
         trained_on: the data, in words.

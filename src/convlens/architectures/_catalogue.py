@@ -19,6 +19,10 @@ from convlens.architectures._alexnet_2012 import alexnet_2012
 from convlens.architectures._constructor import Constructor
 from convlens.architectures._googlenet_2014 import googlenet_2014
 from convlens.architectures._lenet import lenet
+from convlens.architectures._lenet5 import lenet5, lenet5_linear
+from convlens.architectures._lenet_four import lenet_four
+from convlens.architectures._lenet_harley import lenet_harley
+from convlens.architectures._written import is_written, read_layers
 from convlens.architectures._zfnet import zfnet
 from convlens.errors import NetError
 
@@ -71,12 +75,34 @@ _ENTRIES = [
         data="MNIST",
     ),
     *_family(
+        2016,
+        "Karn, An Intuitive Explanation of Convolutional Neural Networks, figure 3",
+        idea="the article's four-class network: dog, cat, boat or bird",
+        variants={lenet_four: None},
+        data="four classes of CIFAR-10",
+    ),
+    *_family(
+        2015,
+        "Harley, An interactive node-link visualization of convolutional neural networks",
+        idea="LeNet with max pooling, every unit of which can be looked at",
+        variants={lenet_harley: None},
+        data="MNIST",
+    ),
+    *_family(
+        1998,
+        "LeCun, Bottou, Bengio and Haffner, Gradient-based learning applied to document recognition",
+        idea="convolution and subsampling in turn, learned from pixels to scores",
+        variants={lenet5: 99.05, lenet5_linear: None},
+        data="MNIST",
+        claim="The paper says 60,000 trainable parameters, and so they are: the codes of the output are fixed.",
+    ),
+    *_family(
         2014,
         "Krizhevsky, One weird trick for parallelizing convolutional neural networks",
         idea="AlexNet in one tower, without response normalisation",
         variants={alexnet: 56.522},
-        claim="AlexNet is said to have 60 million parameters: that is the two towers of 2012. One tower has 61.1 million, "
-        "since its conv2, conv4 and conv5 read all maps, and its narrower layers do not make up for it.",
+        claim="AlexNet is said to have 60 million parameters: that is the two towers of 2012. One tower has 61.1 "
+        "million, since its conv2, conv4 and conv5 read all maps, and its narrower layers do not make up for it.",
     ),
     *_family(
         2012,
@@ -97,16 +123,16 @@ _ENTRIES = [
         "Szegedy et al., Going deeper with convolutions; Ioffe and Szegedy, Batch normalization",
         idea="blocks with windows of several sizes side by side, after 1x1 convolutions that make the maps few",
         variants={googlenet.googlenet: 69.778},
-        claim="Karn's article says 4 million parameters against AlexNet's 60; counted, they are 6.6 million, 1.0 of them "
-        "in the last layer. The paper says 12 times fewer than AlexNet, which would be 5 million.",
+        claim="Karn's article says 4 million parameters against AlexNet's 60; counted, they are 6.6 million, 1.0 of "
+        "them in the last layer. The paper says 12 times fewer than AlexNet, which would be 5 million.",
     ),
     *_family(
         2014,
         "Szegedy et al., Going deeper with convolutions",
         idea="blocks with windows of several sizes side by side, after 1x1 convolutions that make the maps few",
         variants={googlenet_2014: None},
-        claim="Karn's article says 4 million parameters against AlexNet's 60; counted from the paper's table 1 they are "
-        "7.0 million, 1.0 of them in the last layer, which leaves 6.0.",
+        claim="Karn's article says 4 million parameters against AlexNet's 60; counted from the paper's table 1 they "
+        "are 7.0 million, 1.0 of them in the last layer, which leaves 6.0.",
     ),
     *_family(
         2014,
@@ -219,7 +245,7 @@ def build(name: str, *, classes: int = 10) -> nn.Module:
     """Build an untrained net by its name.
 
     Args:
-        name: one of `names()`.
+        name: one of `names()`; or the text that describes a net, or its .yaml file, as `read_layers` takes them.
         classes: how many scores it gives, at least 2.
 
     Returns:
@@ -227,7 +253,10 @@ def build(name: str, *, classes: int = 10) -> nn.Module:
 
     Raises:
         NetError: there is no such architecture, or fewer than two classes.
+        ShapeError: a window of a written net does not fit.
     """
+    if is_written(name):
+        return read_layers(name, classes=classes)
     if name not in _CATALOGUE:
         raise NetError(f"An architecture is named as in the catalogue. Received {name=}. Known: {', '.join(names())}.")
     if classes < 2:

@@ -1,21 +1,37 @@
 """What all architectures have in common: how they are called into being, and what images they refuse."""
 
 import contextlib
-import os
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextvars import ContextVar
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
-from convlens.architectures._weights import load_weights
+from convlens.architectures._weights import Weights, load_weights
 from convlens.errors import NetError, ShapeError
 from convlens.geometry import output_size
 
 Net = TypeVar("Net", bound=nn.Module)
 
 _SLIDES = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d, nn.LPPool2d)
+
+
+@runtime_checkable
+class ReadsImages(Protocol):
+    """What a net says of the images that it reads."""
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Channels, rows, columns."""
+        ...
+
+    @property
+    def least_size(self) -> int | None:
+        """Fewest rows and columns; None where the fully connected layers fix them to those of `image_shape`."""
+        ...
+
+
 _explaining: ContextVar[bool] = ContextVar("explaining", default=False)
 
 
@@ -37,7 +53,7 @@ class Constructor(Generic[Net]):
     def __call__(
         self,
         *,
-        weights: str | os.PathLike[str] | None = None,
+        weights: Weights | None = None,
         classes: int | None = None,
         image_shape: Sequence[int] | None = None,
         seed: int | None = None,
@@ -46,7 +62,7 @@ class Constructor(Generic[Net]):
         """Build the net.
 
         Args:
-            weights: published or shipped ones by name ("imagenet"), or a file; None for random ones.
+            weights: published or shipped ones by name ("imagenet"), a file, or a state dict; None for random ones.
             classes: how many scores it gives; by default as many as in the paper.
             image_shape: channels, rows and columns of what it reads; by default the paper's. Nets that average over
                 the last maps read any size from `least_size` on, whatever stands here.
@@ -141,12 +157,11 @@ def _pair(value: int | tuple[int, int]) -> tuple[int, int]:
     return (value, value) if isinstance(value, int) else value
 
 
-def check_images(net: nn.Module, images: Tensor) -> None:
+def check_images(net: ReadsImages, images: Tensor) -> None:
     """Refuse a batch that a net cannot read, with the arithmetic that fails.
 
     Args:
-        net: says what it reads: `image_shape`, and `least_size`, the fewest rows and columns, or None where the
-            fully connected layers fix rows and columns.
+        net: a module that says what it reads.
         images: batch, channel, row, column.
 
     Raises:
@@ -163,7 +178,7 @@ def check_images(net: nn.Module, images: Tensor) -> None:
         _refuse(net, images)
 
 
-def _refuse(net: nn.Module, images: Tensor) -> None:
+def _refuse(net: ReadsImages, images: Tensor) -> None:
     channels, rows, columns = net.image_shape
     name = type(net).__name__
     received = f"Received images of shape={tuple(images.shape)}"
@@ -181,7 +196,7 @@ def _refuse(net: nn.Module, images: Tensor) -> None:
     if net.least_size is None:
         raise ShapeError(
             f"Fully connected layers read a fixed count of numbers. {received} for a {name} of {rows} x {columns} "
-            f"pixels. Build it with image_shape=({channels}, {images.shape[2]}, {images.shape[3]}), or scale the images."
+            f"pixels. Build it with image_shape={(channels, *images.shape[2:])}, or scale the images."
         )
     _find_the_window(net, images)
     raise ShapeError(
@@ -189,18 +204,18 @@ def _refuse(net: nn.Module, images: Tensor) -> None:
     )
 
 
-def _find_the_window(net: nn.Module, images: Tensor) -> None:
+def _find_the_window(net: ReadsImages, images: Tensor) -> None:
     """Go through the net without numbers, and raise at the first window that does not fit."""
+    assert isinstance(net, nn.Module)
     image = (images.shape[2], images.shape[3])
+    least = net.least_size
 
     def check(name: str) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
         def hook(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
             try:
                 _slide(name, layer, (inputs[0].shape[2], inputs[0].shape[3]), image=image)
             except ShapeError as error:
-                raise ShapeError(
-                    f"{error} A {type(net).__name__} reads {net.least_size} x {net.least_size} pixels or more."
-                ) from None
+                raise ShapeError(f"{error} A {type(net).__name__} reads {least} x {least} pixels or more.") from None
 
         return hook
 

@@ -38,8 +38,8 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from convlens.architectures._constructor import Constructor, check_images
-from convlens.architectures._max_pool import MaxPool2d
 from convlens.architectures._initialise import he_forward, initialise
+from convlens.architectures._max_pool import MaxPool2d
 from convlens.architectures._naming import Rules
 
 
@@ -73,9 +73,10 @@ class DenseLayer(nn.Module):
 class DenseBlock(nn.Module):
     """Layers that each read what came before the block and what all earlier ones added."""
 
-    def __init__(self, channels: int, growth: int, *, layers: int, memory_efficient: bool) -> None:
+    def __init__(self, channels: int, growth: int, *, layers: int, memory_efficient: bool = False) -> None:
         super().__init__()
         self.memory_efficient = memory_efficient
+        self.maps = channels + layers * growth
         for place in range(layers):
             self.add_module(f"layer{place + 1}", DenseLayer(channels + place * growth, growth))
 
@@ -93,8 +94,8 @@ class DenseBlock(nn.Module):
         """
         parts = [maps]
         for layer in self.children():
-            again = _Again(layer)
-            squeezed = checkpoint(again, *parts, use_reentrant=False)
+            assert isinstance(layer, DenseLayer)
+            squeezed = checkpoint(_Again(layer), *parts, use_reentrant=False)
             parts.append(layer.expand(squeezed))
         return torch.cat(parts, 1)
 
@@ -117,6 +118,7 @@ class _Again:
 @contextlib.contextmanager
 def _unmoved(norm: nn.BatchNorm2d) -> Generator[None]:
     momentum, norm.momentum = norm.momentum, 0.0
+    assert norm.num_batches_tracked is not None
     count = norm.num_batches_tracked.clone()
     try:
         yield
@@ -126,13 +128,14 @@ def _unmoved(norm: nn.BatchNorm2d) -> Generator[None]:
 
 
 class Transition(nn.Module):
-    """Halve the maps and their sides."""
+    """Halve the sides of the maps, and their count or a part of it."""
 
-    def __init__(self, channels: int, maps: int) -> None:
+    def __init__(self, channels: int, *, compression: float = 0.5) -> None:
         super().__init__()
+        self.maps = int(compression * channels)
         self.norm = nn.BatchNorm2d(channels)
         self.relu = nn.ReLU(inplace=True)
-        self.conv = nn.Conv2d(channels, maps, 1, bias=False)
+        self.conv = nn.Conv2d(channels, self.maps, 1, bias=False)
         self.pool = nn.AvgPool2d(2, stride=2)
 
     def forward(self, maps: Tensor) -> Tensor:
@@ -174,14 +177,15 @@ class DenseNet(nn.Module):
         self.norm0 = nn.BatchNorm2d(first)
         self.relu0 = nn.ReLU(inplace=True)
         self.pool0 = MaxPool2d(3, stride=2, padding=1)
-        channels = first
-        for place, count in enumerate(layers, start=1):
-            block = DenseBlock(channels, growth, layers=count, memory_efficient=memory_efficient)
-            self.add_module(f"block{place}", block)
-            channels += count * growth
-            if place < len(layers):
-                self.add_module(f"transition{place}", Transition(channels, channels // 2))
-                channels //= 2
+        options = {"memory_efficient": memory_efficient}
+        self.block1 = DenseBlock(first, growth, layers=layers[0], **options)
+        self.transition1 = Transition(self.block1.maps)
+        self.block2 = DenseBlock(self.transition1.maps, growth, layers=layers[1], **options)
+        self.transition2 = Transition(self.block2.maps)
+        self.block3 = DenseBlock(self.transition2.maps, growth, layers=layers[2], **options)
+        self.transition3 = Transition(self.block3.maps)
+        self.block4 = DenseBlock(self.transition3.maps, growth, layers=layers[3], **options)
+        channels = self.block4.maps
         self.norm5 = nn.BatchNorm2d(channels)
         self.relu5 = nn.ReLU(inplace=True)
         self.average = nn.AdaptiveAvgPool2d(1)

@@ -50,6 +50,7 @@ class PlainBlock(nn.Module):
 
     def __init__(self, channels: int, growth: int, *, layers: int) -> None:
         super().__init__()
+        self.maps = channels + layers * growth
         for place in range(layers):
             self.add_module(f"layer{place + 1}", PlainLayer(channels + place * growth, growth))
 
@@ -78,17 +79,14 @@ class DenseNetCifar(nn.Module):
         self.image_shape = image_shape
         channels = 2 * growth if bottleneck else 16
         self.conv0 = nn.Conv2d(image_shape[0], channels, 3, padding=1, bias=False)
-        for place in (1, 2, 3):
-            if bottleneck:
-                block = DenseBlock(channels, growth, layers=layers, memory_efficient=False)
-            else:
-                block = PlainBlock(channels, growth, layers=layers)
-            self.add_module(f"block{place}", block)
-            channels += layers * growth
-            if place < 3:
-                maps = channels // 2 if bottleneck else channels
-                self.add_module(f"transition{place}", Transition(channels, maps))
-                channels = maps
+        block = DenseBlock if bottleneck else PlainBlock
+        compression = 0.5 if bottleneck else 1.0
+        self.block1 = block(channels, growth, layers=layers)
+        self.transition1 = Transition(self.block1.maps, compression=compression)
+        self.block2 = block(self.transition1.maps, growth, layers=layers)
+        self.transition2 = Transition(self.block2.maps, compression=compression)
+        self.block3 = block(self.transition2.maps, growth, layers=layers)
+        channels = self.block3.maps
         self.norm3 = nn.BatchNorm2d(channels)
         self.relu3 = nn.ReLU(inplace=True)
         self.average = nn.AdaptiveAvgPool2d(1)

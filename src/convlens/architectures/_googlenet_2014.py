@@ -38,9 +38,9 @@ import torch
 from torch import Tensor, nn
 
 from convlens.architectures._constructor import Constructor, check_images, sides_after
-from convlens.architectures._max_pool import MaxPool2d
 from convlens.architectures._googlenet import GoogLeNetScores
 from convlens.architectures._initialise import glorot, initialise
+from convlens.architectures._max_pool import MaxPool2d
 
 
 class Unit(nn.Module):
@@ -109,7 +109,7 @@ class GoogLeNet2014(nn.Module):
     """A photo in, `classes` scores out, before softmax; with auxiliary heads in training mode all three scores."""
 
     image_shape = (3, 224, 224)  # channels, rows, columns
-    least_size = 31
+    least_size: int | None = 31
 
     def __init__(
         self,

@@ -1,5 +1,6 @@
 """Max pooling as quick on the CPU as its arithmetic allows."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -7,7 +8,7 @@ from torch import Tensor, nn
 from torch.autograd import forward_ad
 from torch.nn import functional as F
 
-# Large maps are copied in groups of this many channels, one vector of the processor, so that a group stays in its cache.
+# Large maps are copied in groups of so many channels, one vector of the processor: a group stays in its cache.
 _GROUP = 16
 _LARGE = 50 * 50  # pixels
 _CHUNK = 2**20  # numbers that are copied at once
@@ -21,13 +22,13 @@ class MaxPool2d(nn.MaxPool2d):
     (`benchmarks/max_pool.py`). Maps that lie so already, other devices, compilers and traces get torch's operator.
     """
 
-    def forward(self, maps: Tensor) -> Any:
-        if _gains(maps) and not self.return_indices:
+    def forward(self, input: Tensor) -> Any:
+        if _gains(input) and not self.return_indices:
             window = (self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode)
-            if torch.is_grad_enabled() and maps.requires_grad:
-                return _Pool.apply(maps, *window)[0]
-            return _pool(maps, *window, places=False)[0]
-        return super().forward(maps)
+            if torch.is_grad_enabled() and input.requires_grad:
+                return _Pool.apply(input, *window)[0]
+            return _pool(input, *window, places=False)[0]
+        return super().forward(input)
 
 
 def _gains(maps: Tensor) -> bool:
@@ -55,8 +56,9 @@ def _pool(maps: Tensor, *window: Any, places: bool) -> list[Tensor]:
         for channel in range(0, channels, group):
             here = (slice(item, item + together), slice(channel, channel + group))
             part = maps[here].contiguous(memory_format=torch.channels_last)
-            pooled = F.max_pool2d(part, *window, return_indices=places)
-            found = pooled if places else [pooled]
+            found: Sequence[Tensor] = (
+                F.max_pool2d_with_indices(part, *window) if places else (F.max_pool2d(part, *window),)
+            )
             whole = whole or [each.new_empty(items, channels, *each.shape[2:]) for each in found]
             for to, each in zip(whole, found, strict=True):
                 to[here] = each

@@ -39,7 +39,7 @@ and 2. Input: 3 x 224 x 224.
 
 A name with _bn has batch normalisation (2015) between each convolution and its ReLU.
 Differs from the paper: an average in front of fc6 admits images of other sizes; all nets begin with the uniform weights
-of Glorot and Bengio, which the paper found good after its submission (section 3.1), instead of those of a trained vgg11.
+of Glorot and Bengio, which the paper found good after its submission (section 3.1), not with those of a trained vgg11.
 """
 
 from collections import OrderedDict
@@ -47,8 +47,8 @@ from collections import OrderedDict
 from torch import Tensor, nn
 
 from convlens.architectures._constructor import Constructor, check_images, sides_after
-from convlens.architectures._max_pool import MaxPool2d
 from convlens.architectures._initialise import glorot, initialise, normal
+from convlens.architectures._max_pool import MaxPool2d
 from convlens.architectures._naming import moved
 
 _WIDTHS = (64, 128, 256, 512, 512)  # filters of a layer, for each size of the maps
@@ -93,9 +93,9 @@ class VGG(nn.Sequential):
         self.TIMM_NAMES = moved({**features, "pre_logits.fc1": "fc6", "pre_logits.fc2": "fc7", "head.fc": "scores"})
         initialise(self, convolution=glorot, linear=normal(0.01))
 
-    def forward(self, images: Tensor) -> Tensor:
-        check_images(self, images)
-        return super().forward(images)
+    def forward(self, input: Tensor) -> Tensor:
+        check_images(self, input)
+        return super().forward(input)
 
 
 def stack(channels: int, depths: tuple[int, ...], *, batch_norm: bool) -> "OrderedDict[str, nn.Module]":

@@ -58,17 +58,15 @@ class VGGCifar(nn.Sequential):
         maps = stack(image_shape[0], depths, batch_norm=True)
         sides_after(maps.items(), image_shape)
         super().__init__(
-            OrderedDict(
-                **maps, average=nn.AdaptiveAvgPool2d(1), flatten=nn.Flatten(), scores=nn.Linear(512, classes)
-            )
+            OrderedDict(**maps, average=nn.AdaptiveAvgPool2d(1), flatten=nn.Flatten(), scores=nn.Linear(512, classes))
         )
         self.image_shape = image_shape
         self.folds = [(name, name.replace("conv", "bn")) for name in maps if name.startswith("conv")]
         initialise(self, convolution=he, linear=normal(0.01))
 
-    def forward(self, images: Tensor) -> Tensor:
-        check_images(self, images)
-        return super().forward(images)
+    def forward(self, input: Tensor) -> Tensor:
+        check_images(self, input)
+        return super().forward(input)
 
 
 vgg11_cifar = Constructor("vgg11_cifar", VGGCifar, depths=(1, 1, 2, 2, 2))

@@ -1,6 +1,7 @@
 """Trained weights into a net, wherever they come from: the package, a publisher, a file."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from torch import Tensor, nn
@@ -11,8 +12,10 @@ from convlens.architectures._checkpoint import arrange, fit_tensors, read_checkp
 from convlens.architectures._published import CLASSES, PUBLISHED, SHIPPED, known_weights, timm_model
 from convlens.errors import NetError
 
+Weights = str | os.PathLike[str] | Mapping[str, Tensor]
 
-def load_weights(net: nn.Module, weights: str | os.PathLike[str], *, name: str) -> None:
+
+def load_weights(net: nn.Module, weights: Weights, *, name: str) -> None:
     """Load trained weights into a net, put it in evaluation mode, and give it their card as `net.card`.
 
     A file without a card leaves the net without one, unless it is a publisher's: one of torchvision's by its name and
@@ -20,14 +23,18 @@ def load_weights(net: nn.Module, weights: str | os.PathLike[str], *, name: str) 
 
     Args:
         net: takes the weights; unchanged where they are refused.
-        weights: shipped or published ones by name ("mnist", "imagenet", "imagenet-v2", "timm/resnet50.a1_in1k"), or a
-            file: safetensors or .pth, with our names of tensors, torchvision's or timm's.
+        weights: shipped or published ones by name ("mnist", "imagenet", "imagenet-v2", "timm/resnet50.a1_in1k"); a
+            file: safetensors or .pth; or a state dict. Tensors have our names, torchvision's or timm's.
         name: of the architecture, in the catalogue.
 
     Raises:
         DownloadError: the publisher cannot be reached, or its file arrives damaged.
         NetError: there are no such weights; or their file is damaged, is for another count of classes, or does not fit.
     """
+    if isinstance(weights, Mapping):
+        fit_tensors(net, arrange(net, dict(weights)), path=Path("a state dict"))
+        net.eval()
+        return
     path = _find(net, weights, name=name)
     tensors, metadata = read_checkpoint(path)
     tensors = arrange(net, tensors)

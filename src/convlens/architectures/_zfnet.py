@@ -30,8 +30,8 @@ from collections import OrderedDict
 from torch import Tensor, nn
 
 from convlens.architectures._constructor import Constructor, check_images, sides_after
-from convlens.architectures._max_pool import MaxPool2d
 from convlens.architectures._initialise import initialise, normal
+from convlens.architectures._max_pool import MaxPool2d
 
 
 def _contrast() -> nn.LocalResponseNorm:
@@ -79,9 +79,9 @@ class ZFNet(nn.Sequential):
         self.image_shape = image_shape
         initialise(self, convolution=normal(0.01), linear=normal(0.01))
 
-    def forward(self, images: Tensor) -> Tensor:
-        check_images(self, images)
-        return super().forward(images)
+    def forward(self, input: Tensor) -> Tensor:
+        check_images(self, input)
+        return super().forward(input)
 
 
 zfnet = Constructor("zfnet", ZFNet)
