@@ -110,3 +110,27 @@ def test_nan_is_carried_and_closes():
     assert np.isnan(trace.explain("1", 0, 0, 0).total)
     assert trace.explain("0", 0, 0, 0).closes
     assert trace.explain("1", 0, 0, 0).closes
+
+
+def test_a_constant_that_float32_rounds_closes():
+    trace = cl.trace(Lambda(lambda image: (image * 0.1 + 0.7) - 1 / 3), torch.rand(1, 2, 5, 5) * 100)
+    explanations = [*every_explanation(trace)]
+    assert len(explanations) == 150
+    assert [str(each) for each in explanations if not each.closes] == []
+
+
+def test_the_average_of_channels_last_maps_closes():
+    net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.AdaptiveAvgPool2d(1)).to(memory_format=torch.channels_last)
+    trace = cl.trace(net, torch.rand(1, 3, 8, 8))
+    explanations = [*every_explanation(trace)]
+    assert len(explanations) >= 8 * 36 + 8
+    assert [str(each) for each in explanations if not each.closes] == []
+
+
+class Lambda(nn.Module):
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def forward(self, image):
+        return self.function(image)

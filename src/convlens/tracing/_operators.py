@@ -207,11 +207,16 @@ for _name in ("relu", "tanh", "sigmoid"):
     _entry(getattr(aten, _name).default, getattr(aten, f"{_name}_").default)(_function_entry(_name))
 
 
+def _held(number: float, output: Tensor) -> float:
+    """Return a constant as an operator reads it: rounded to the type of what it makes."""
+    return torch.tensor(number, dtype=output.dtype).item() if output.is_floating_point() else float(number)
+
+
 def _addition_entry(sign: int) -> Entry:
     def entry(reader: Reader, call: dict[str, Any], output: Tensor) -> Form:
         first, second, scale = call["self"], call["other"], sign * float(call["alpha"])
         if not isinstance(second, Tensor):
-            return Pointwise("add", (reader.activation(first),), scales=(1.0,), constant=scale * second)
+            return Pointwise("add", (reader.activation(first),), scales=(1.0,), constant=_held(scale * second, output))
         return Pointwise("add", (reader.number(first), reader.number(second)), scales=(1.0, scale), constant=None)
 
     return entry
@@ -225,7 +230,7 @@ _entry(aten.sub.Tensor, aten.sub_.Tensor)(_addition_entry(-1))
 def _multiply(reader: Reader, call: dict[str, Any], output: Tensor) -> Form:
     first, second = call["self"], call["other"]
     if not isinstance(second, Tensor):
-        return Pointwise("multiply", (reader.activation(first),), scales=None, constant=float(second))
+        return Pointwise("multiply", (reader.activation(first),), scales=None, constant=_held(second, output))
     return Pointwise("multiply", (reader.number(first), reader.number(second)), scales=None, constant=None)
 
 
@@ -258,6 +263,16 @@ def _concatenate(reader: Reader, call: dict[str, Any], output: Tensor) -> Form:
 )
 def _reshape(reader: Reader, call: dict[str, Any], output: Tensor) -> Form:
     return Rearrangement("reshape", (reader.activation(call["self"]),))
+
+
+@_entry(aten.as_strided_.default)
+def _other_strides(reader: Reader, call: dict[str, Any], output: Tensor) -> Form:
+    # Global average pooling of channels-last maps ends so: sides of length 1 get the strides of that order.
+    before = call["self"]
+    axes = zip(call["size"], before.shape, call["stride"], before.stride(), strict=True)
+    if call["storage_offset"] or any(size != own or (size > 1 and new != old) for size, own, new, old in axes):
+        raise NoFormError("Other strides have a form where they leave every number in its place.")
+    return Rearrangement("reshape", (reader.activation(before),))
 
 
 @_entry(aten.permute.default)
