@@ -2,7 +2,7 @@
 # python3 scripts/dev.py TARGET
 PYTHON ?= python3
 
-.PHONY: demo test check page bench docs setup
+.PHONY: demo test check torchvision page bench docs setup
 
-demo test check page bench docs setup:
+demo test check torchvision page bench docs setup:
 	@$(PYTHON) scripts/dev.py $@ $(ARGS)

@@ -1,4 +1,6 @@
-"""Set up, run, test and check Convlens: `python3 scripts/dev.py demo | test | check | page | bench | docs | setup`.
+"""Set up, run, test and check Convlens.
+
+python3 scripts/dev.py demo | test | check | torchvision | page | bench | docs | setup
 
 Only the standard library is used, so that any Python 3.11 or later can run it before anything is installed.
 Arguments after the target are passed on: to the demo, to pytest, to a benchmark's name.
@@ -22,6 +24,7 @@ PIP = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
 CONSTRAINTS = ROOT / "constraints.txt"
 OLDEST = (3, 11)
 CPU_WHEELS = "https://download.pytorch.org/whl/cpu"  # the general index has CUDA builds of several GB for Linux
+TORCHVISION = ("torch==2.14.1", "torchvision==0.29.1")  # made for each other
 
 
 def run(*command: str | Path, environment: dict[str, str] | None = None) -> None:
@@ -85,10 +88,37 @@ def install_torch() -> None:
     pinned = next(line for line in CONSTRAINTS.read_text().splitlines() if line.startswith("torch=="))
     if succeeds(*PIP, "--no-index", "--no-deps", pinned):
         return
-    wants_cpu_build = platform.system() == "Linux" and shutil.which("nvidia-smi") is None
-    if wants_cpu_build and succeeds(*PIP, "--no-deps", "--index-url", CPU_WHEELS, pinned):
-        return
-    pip("torch")
+    if not (wants_cpu_build() and succeeds(*PIP, "--no-deps", "--index-url", CPU_WHEELS, pinned)):
+        pip("torch")
+
+
+def wants_cpu_build() -> bool:
+    """Say whether the general index has a build of torch that this machine cannot make use of."""
+    return platform.system() == "Linux" and shutil.which("nvidia-smi") is None
+
+
+def torchvision_python() -> Path:
+    """Make an environment with torchvision, the peer of our nets, unless it is there; return its Python."""
+    folder = ROOT / ".bench" / "torchvision"
+    python = folder / PYTHON.relative_to(VENV)
+    if not succeeds(python, "-c", "import torchvision, pytest, beartype"):
+        say("making an environment with torchvision ...")
+        run(find_python(), "-m", "venv", folder)
+        install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        if not (wants_cpu_build() and succeeds(*install, "--index-url", CPU_WHEELS, *TORCHVISION)):
+            run(*install, *TORCHVISION)
+        ours = ["safetensors", "pillow", "jaxtyping", "msgspec", "rich", "cyclopts", "pyyaml"]
+        run(*install, *ours, "pytest", "beartype", "hypothesis")
+    return python
+
+
+def torchvision(*arguments: str) -> None:
+    """Compare our nets with torchvision's, in an environment of its own."""
+    options = ["-q", "-c", os.devnull, "--rootdir", str(ROOT), "--import-mode=importlib", "-p", "no:cacheprovider"]
+    tests = "tests/architectures/test_against_torchvision.py"
+    run(
+        torchvision_python(), "-m", "pytest", *options, tests, *arguments, environment={"PYTHONPATH": str(ROOT / "src")}
+    )
 
 
 def setup() -> None:
@@ -192,6 +222,7 @@ def main() -> None:
         "demo": lambda *arguments: run(SCRIPTS / "convlens", "demo", *arguments),
         "test": tests,
         "check": check,
+        "torchvision": torchvision,
         "page": page,
         "bench": bench,
         "docs": docs,

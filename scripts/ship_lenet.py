@@ -3,15 +3,10 @@
 python scripts/ship_lenet.py
 """
 
-import subprocess
-import sys
-import tempfile
-from pathlib import Path
+from _ship import ROOT, WEIGHTS, facts, train
 
-from convlens.training import open_run
+from convlens.architectures import save_net
 
-ROOT = Path(__file__).resolve().parent.parent
-NET = ROOT / "src" / "convlens" / "architectures" / "weights" / "lenet-mnist.safetensors"
 CARD = ROOT / "docs" / "lenet-mnist.md"
 EPOCHS = 20
 
@@ -41,32 +36,9 @@ makes the same bits again; on others the last bits, and so a few digits, may dif
 
 def main() -> None:
     """Train, copy, describe."""
-    with tempfile.TemporaryDirectory() as parent:
-        folder = Path(parent) / "run"
-        command = ["train", "mnist", "--epochs", str(EPOCHS), "--folder", str(folder)]
-        subprocess.run([sys.executable, "-m", "convlens", *command], check=True)
-        run = open_run(folder)
-        NET.parent.mkdir(exist_ok=True)
-        NET.write_bytes((folder / "net.safetensors").read_bytes())
-    card, recipe = run.card, run.config.recipe
-    channels, rows, columns = card.preprocessing.image_shape
-    text = TEXT.format(
-        parameters=sum(value.numel() for value in run.net.parameters()),
-        channels=channels,
-        rows=rows,
-        columns=columns,
-        size=" x ".join(map(str, card.preprocessing.size)),
-        padding=card.preprocessing.padding,
-        mean=card.preprocessing.mean[0],
-        deviation=card.preprocessing.deviation[0],
-        classes=len(card.classes),
-        images=run.config.content["images"],
-        recipe=", ".join(f"{name.replace('_', ' ')} {value:.3g}" for name, value in recipe.to_json().items()),
-        command=card.command,
-        accuracy=card.accuracy,
-        date=card.date,
-        versions=", ".join(f"{name} {number}" for name, number in card.versions.items()),
-    )
+    run, card = train("mnist", ["--epochs", str(EPOCHS)])
+    save_net(WEIGHTS / "lenet-mnist.safetensors", run.net, card)
+    text = TEXT.format(**facts(run, card))
     CARD.write_text(text)
     print(text)
 

@@ -14,6 +14,7 @@ MODULES = [
     "convlens.architectures",
     "convlens.data",
     "convlens.errors",
+    "convlens.figures",
     "convlens.geometry",
     "convlens.serve",
     "convlens.tracing",

@@ -34,13 +34,21 @@ def environment() -> dict[str, str]:
 
 
 def test_the_python_tour_runs_and_says_what_it_promises(folder):
-    (tour,) = blocks("python")
+    tour, _ = blocks("python")
     finished = subprocess.run([sys.executable, "-c", tour], cwd=folder, capture_output=True, text=True, check=False)
     assert finished.returncode == 0, finished.stderr
     assert "'conv1', 'relu1', 'pool1', 'conv2'" in finished.stdout
     assert "tolerance" in finished.stdout
     assert ": closes" in finished.stdout
     assert finished.stdout.splitlines()[-1] == "(10, 24)"
+
+
+def test_the_tour_of_architectures_runs(folder):
+    _, tour = blocks("python")
+    finished = subprocess.run([sys.executable, "-c", tour], cwd=folder, capture_output=True, text=True, check=False)
+    assert finished.returncode == 0, finished.stderr
+    assert "layer4.2.conv3" in finished.stdout
+    assert "receptive field" in finished.stdout
 
 
 def test_the_shell_tour_runs(folder):

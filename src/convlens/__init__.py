@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from convlens import architectures as architectures
     from convlens import data as data
     from convlens import errors as errors
+    from convlens import figures as figures
     from convlens.tracing import Explanation as Explanation
     from convlens.tracing import Trace as Trace
     from convlens.tracing import load_trace as load_trace
@@ -25,6 +26,7 @@ _HOMES = {
     "architectures": "convlens.architectures",
     "data": "convlens.data",
     "errors": "convlens.errors",
+    "figures": "convlens.figures",
     "Explanation": "convlens.tracing",
     "Trace": "convlens.tracing",
     "load_trace": "convlens.tracing",

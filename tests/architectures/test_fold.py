@@ -36,5 +36,7 @@ def test_a_folded_net_computes_the_same_scores_in_fewer_layers(name: str) -> Non
 
 
 def test_a_net_in_training_mode_is_not_folded() -> None:
-    with pytest.raises(NetError, match=r"as evaluation uses them\. Received a ResNet in training mode\. Call net\.eval"):
+    with pytest.raises(
+        NetError, match=r"as evaluation uses them\. Received a ResNet in training mode\. Call net\.eval"
+    ):
         architectures.fold(architectures.resnet18(classes=2).train())

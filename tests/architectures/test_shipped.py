@@ -56,5 +56,8 @@ def test_a_net_is_opened_from_its_folder_and_from_its_file(tmp_path: Path) -> No
 
 
 def test_a_net_that_is_nowhere_is_an_error_that_lists_the_shipped_ones(tmp_path: Path) -> None:
-    with pytest.raises(NetError, match=r"shipped one, a run folder.*Received source='.*nowhere'.*Shipped: lenet"):
+    with pytest.raises(
+        NetError,
+        match=r"shipped one, one with published.*Received source='.*nowhere'.*Shipped: lenet.*Others are built",
+    ):
         architectures.open_net(tmp_path / "nowhere")

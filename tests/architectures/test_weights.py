@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from convlens.architectures import _cache, load_net
+from convlens.architectures import _cache, load_net, open_net
 from convlens.architectures._alexnet import alexnet
 from convlens.architectures._cache import weights_folder
 from convlens.architectures._checkpoint import arrange
@@ -507,3 +507,24 @@ def test_the_shipped_lenet_is_loaded_by_name() -> None:
     load_weights(net, "mnist", name="lenet")
     assert all(torch.equal(tensor, net.state_dict()[name]) for name, tensor in shipped.net.state_dict().items())
     assert net.card == shipped.card
+
+
+def test_a_name_with_published_weights_is_opened_with_them(publish: Callable[..., Published]) -> None:
+    tensors = published_tensors("torchvision", "resnet18")
+    publish("resnet18", tensors)
+    trained = open_net("resnet18")
+    assert torch.equal(trained.net.state_dict()["fc.weight"], tensors["fc.weight"])
+    assert trained.card.architecture == "resnet18"
+
+
+def test_a_state_dict_of_a_publisher_is_taken_as_it_is() -> None:
+    tensors = published_tensors("torchvision", "googlenet")
+    net = googlenet(weights=tensors)
+    assert not net.training
+    assert torch.equal(
+        net.state_dict()["inception3a.reduce3x3.conv.weight"], tensors["inception3a.branch2.0.conv.weight"]
+    )
+    with pytest.raises(
+        NetError, match=r"exactly those of its architecture\. .*a state dict.*missing=.*Name a file made"
+    ):
+        resnet18(weights=tensors)

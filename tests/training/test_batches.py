@@ -73,3 +73,28 @@ def test_epochs_differ_in_order_and_in_what_they_leave_out() -> None:
 
 def test_seeds_differ() -> None:
     assert labels(batches(seed=0), range(4)) != labels(batches(seed=1), range(4))
+
+
+def sided(*, flip: bool) -> Batches:
+    """Batches of 200 images whose left column is bright and whose right column says which image it is."""
+    images = torch.zeros(200, 1, 3, 3, dtype=torch.uint8)
+    images[:, 0, :, 0] = 255
+    images[:, 0, :, 2] = torch.arange(200, dtype=torch.uint8).view(-1, 1)
+    part = Part(images, torch.arange(200), names=[""] * 200)
+    return Batches(part, PREPROCESSING, recipe=Recipe(epochs=2, batch_size=200, shift=0, flip=flip), seed=0)
+
+
+def test_flipping_mirrors_about_half_of_the_images_left_to_right_others_in_each_epoch() -> None:
+    made, plain = sided(flip=True), sided(flip=False)
+    mirrored = []
+    for step in range(2):
+        images, own = made[step]
+        wanted, labels = plain[step]
+        assert torch.equal(own, labels)  # the order is the same with and without
+        pixels, plain_pixels = images.round(), wanted.round()
+        is_mirrored = pixels[:, 0, 2, 1] != 255
+        assert torch.equal(pixels[is_mirrored], plain_pixels[is_mirrored].flip(3))
+        assert torch.equal(pixels[~is_mirrored], plain_pixels[~is_mirrored])
+        assert 70 <= int(is_mirrored.sum()) <= 130  # beyond four standard deviations
+        mirrored.append(set(own[is_mirrored].tolist()))
+    assert mirrored[0] != mirrored[1]

@@ -26,13 +26,20 @@ def test_accuracy_and_loss_are_those_of_the_scores() -> None:
     assert abs(found.loss - expected) < 1e-6  # float32
 
 
+def test_the_hinge_is_measured_where_the_recipe_has_it() -> None:
+    found = evaluate(Flatten(), part([[0, 2], [3, 1], [0, 1], [1, 0]], [1, 0, 0, 0]), PIXELS, loss="hinge")
+    assert found.loss == (0 + 0 + 2 + 0) / 2 / 4  # margins 2, 2, -1, 1; two classes, four images
+
+
 def test_parts_larger_than_a_batch_are_counted_whole() -> None:
     found = evaluate(Flatten(), part([[0, 1]] * 1201, [1] * 1200 + [0]), PIXELS)
     assert found.accuracy == 1200 / 1201
 
 
-def test_most_takes_the_first_images() -> None:
-    assert evaluate(Flatten(), part([[0, 1]] * 10, [1] * 6 + [0] * 4), PIXELS, most=6).accuracy == 1.0
+def test_most_takes_images_from_the_whole_part_which_may_stand_class_by_class() -> None:
+    sorted_part = part([[0, 1]] * 300, [1] * 200 + [0] * 100)
+    assert evaluate(Flatten(), sorted_part, PIXELS, most=30).accuracy == 20 / 30
+    assert evaluate(Flatten(), sorted_part, PIXELS, most=301).accuracy == 200 / 300
 
 
 def test_dropout_is_off_and_the_mode_is_left_as_it_was() -> None:

@@ -55,6 +55,16 @@ def test_orthogonalising_keeps_directions_and_evens_out_their_strength(rows: int
     assert found.diagonal().max() < 2
 
 
+@pytest.mark.parametrize(("rows", "columns"), [(700, 900), (900, 700)])
+def test_blocks_of_a_large_matrix_are_evened_out_each_alone(rows: int, columns: int) -> None:
+    random = torch.Generator().manual_seed(0)
+    matrix = torch.randn(rows, columns, dtype=torch.float64, generator=random)
+    found = orthogonalise(matrix) / max(1, rows / columns) ** 0.5
+    blocks = zip(*((each if rows <= columns else each.mT).split(512) for each in (matrix, found)), strict=True)
+    for block, evened in blocks:
+        torch.testing.assert_close(evened, orthogonalise(block), rtol=0, atol=1e-12)
+
+
 def test_a_matrix_of_zeros_stays_one() -> None:
     assert orthogonalise(torch.zeros(3, 4)).count_nonzero() == 0
 

@@ -1,5 +1,6 @@
 import pytest
 
+from convlens.errors import RunError
 from convlens.training import Recipe
 
 
@@ -37,3 +38,41 @@ def test_epochs_that_are_asked_for_are_kept() -> None:
 def test_json_gives_the_same_recipe_back() -> None:
     recipe = Recipe.for_images(1000, epochs=7)
     assert Recipe.from_json(recipe.to_json()) == recipe
+
+
+def test_options_that_are_asked_for_are_kept() -> None:
+    recipe = Recipe.for_images(1000, flip=True, shift=1 / 8, learning_rate=0.05, loss="hinge")
+    assert (recipe.flip, recipe.shift, recipe.learning_rate, recipe.loss) == (True, 1 / 8, 0.05, "hinge")
+
+
+def test_a_recipe_of_a_time_with_fewer_fields_means_what_it_meant() -> None:
+    written = {
+        "epochs": 20, "batch_size": 128, "learning_rate": 0.02, "warm_up": 0.2, "momentum": 0.9,
+        "label_smoothing": 0.1, "shift": 0.0357,
+    }  # fmt: skip
+    recipe = Recipe.from_json(written)
+    assert (recipe.flip, recipe.loss, recipe.precision) == (False, "cross_entropy", "float32")
+
+
+def test_an_unknown_option_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(RunError, match=r"options are learning_rate, .*precision\. Received mirror\. Leave it out"):
+        Recipe.for_images(1000, mirror=True)
+
+
+def test_an_unknown_precision_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(RunError, match=r"known by its name\. Received precision='int8'\. Known: float32, bfloat16"):
+        Recipe(epochs=1, batch_size=1, precision="int8")
+
+
+def test_an_unknown_loss_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(RunError, match=r"known by its name\. Received loss='l2'\. Known: cross_entropy, hinge"):
+        Recipe.from_json({"epochs": 1, "batch_size": 1, "loss": "l2"})
+
+
+@pytest.mark.parametrize(("learning_rate", "shift"), [(0.0, 0.1), (float("nan"), 0.1), (0.02, -0.1), (0.02, 1.5)])
+def test_values_outside_their_range_are_refused(learning_rate: float, shift: float) -> None:
+    with pytest.raises(
+        RunError,
+        match=rf"above 0.*0\.\.1\. Received {learning_rate=}, {shift=}\. By default they are 0\.02 and 0\.0357",
+    ):
+        Recipe(epochs=1, batch_size=1, learning_rate=learning_rate, shift=shift)

@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 import torch
@@ -9,7 +10,7 @@ from torch import Tensor, nn
 
 from convlens.data import DataSet, Part, load
 from convlens.errors import NetError, RunError
-from convlens.training import Run, open_run, read_events, resume, train
+from convlens.training import RecipeOptions, Run, open_run, read_events, resume, train
 from convlens.training._loop import Step
 from convlens.training._recorder import Recorder
 
@@ -92,6 +93,79 @@ def test_the_command_in_the_card_makes_the_same_net(lenet_run: Run, spots_folder
     assert same_bits(lenet_run, again)
 
 
+def test_the_options_that_were_asked_for_stand_in_configuration_and_command(spots_folder: Path, tmp_path: Path) -> None:
+    run = train(
+        fresh_net(),
+        spots_folder,
+        epochs=1,
+        folder=tmp_path / "run",
+        progress=False,
+        flip=True,
+        shift=0.125,
+        loss="hinge",
+    )
+    recipe = json.loads((run.folder / "config.json").read_text())["recipe"]
+    assert (recipe["flip"], recipe["shift"], recipe["loss"]) == (True, 0.125, "hinge")
+    assert run.card.command.endswith(" --flip --shift 0.125 --loss hinge")
+
+
+class Margins(Dropping):
+    """A net that asks for a loss."""
+
+    loss = "hinge"
+
+
+def test_a_net_is_trained_on_the_loss_that_it_asks_for_unless_another_is_chosen(
+    spots_folder: Path, tmp_path: Path
+) -> None:
+    asked = train(Margins(), spots_folder, epochs=8, folder=tmp_path / "asked", progress=False)
+    assert asked.config.recipe.loss == "hinge"
+    assert asked.accuracy is not None
+    assert asked.accuracy > 0.8
+    chosen = train(Margins(), spots_folder, epochs=1, folder=tmp_path / "chosen", progress=False, loss="cross_entropy")
+    assert chosen.config.recipe.loss == "cross_entropy"
+
+
+class Heads(NamedTuple):
+    logits: Tensor
+    aux: Tensor | None
+
+
+class WithHead(Dropping):
+    """A net that gives an auxiliary head's scores, too, while it is trained."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.aux = nn.Linear(36, 4)
+
+    def forward(self, images: Tensor) -> Tensor | Heads:
+        maps = self.maps(images)
+        return Heads(self.scores(maps), self.aux(maps)) if self.training else self.scores(maps)
+
+
+def test_auxiliary_heads_are_trained_with_the_net(spots_folder: Path, tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    net = WithHead()
+    before = net.aux.weight.detach().clone()
+    run = train(net, spots_folder, epochs=8, folder=tmp_path / "run", progress=False)
+    assert not torch.equal(net.aux.weight, before)
+    assert run.accuracy is not None
+    assert run.accuracy > 0.8
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_products_read_numbers_of_the_precision_that_was_asked_for(
+    precision: str, spots_folder: Path, tmp_path: Path
+) -> None:
+    net, seen = fresh_net(), set()
+    net.scores.register_forward_hook(lambda layer, inputs, scores: seen.add((layer.training, scores.dtype)))
+    run = train(net, spots_folder, epochs=8, folder=tmp_path / "run", progress=False, precision=precision)
+    assert seen == {(True, getattr(torch, precision)), (False, torch.float32)}
+    assert {weight.dtype for weight in weights(run).values() if weight.is_floating_point()} == {torch.float32}
+    assert run.accuracy is not None
+    assert run.accuracy > 0.8
+
+
 def test_another_seed_gives_another_net(lenet_run: Run, spots_folder: Path, tmp_path: Path) -> None:
     other = train("lenet", spots_folder, epochs=6, seed=1, folder=tmp_path / "other", progress=False)
     assert not same_bits(lenet_run, other)
@@ -126,12 +200,12 @@ def cut_after(monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
 def test_a_training_that_was_cut_off_ends_with_the_same_bits(
     steps: int, spots_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    data = load(spots_folder)
-    straight = train(fresh_net(), data, epochs=4, folder=tmp_path / "straight", progress=False)
+    data, options = load(spots_folder), RecipeOptions(flip=True, shift=1 / 8, loss="hinge", precision="bfloat16")
+    straight = train(fresh_net(), data, epochs=4, folder=tmp_path / "straight", progress=False, **options)
     with monkeypatch.context() as patch:
         cut_after(patch, steps)
         with pytest.raises(Cut):
-            train(fresh_net(), data, epochs=4, folder=tmp_path / "cut", progress=False)
+            train(fresh_net(), data, epochs=4, folder=tmp_path / "cut", progress=False, **options)
     resumed = resume(tmp_path / "cut", net=Dropping(), data=data, progress=False)
     assert same_bits(straight, resumed)
     assert (resumed.folder / "checkpoint.safetensors").read_bytes() == (

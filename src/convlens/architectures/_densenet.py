@@ -140,10 +140,10 @@ class Transition(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         maps = self.relu(self.norm(maps))
-        if self.training:
+        if self.training or torch.is_grad_enabled():
             return self.pool(self.conv(maps))
-        # Both are sums whose order makes no difference but in rounding: averaged first, the 1x1 costs a quarter. In
-        # training that difference would grow with each normalisation by the batch.
+        # Both are sums whose order makes no difference but in rounding: averaged first, the 1x1 costs a quarter.
+        # Where gradients are wanted the paper's order stays, for a rounding may move a number across a ReLU's corner.
         return self.conv(self.pool(maps))
 
 

@@ -38,8 +38,8 @@ import torch
 from torch import Tensor, nn
 
 from convlens.architectures._constructor import Constructor, check_images
-from convlens.architectures._max_pool import MaxPool2d
 from convlens.architectures._initialise import he_forward, initialise, normal
+from convlens.architectures._max_pool import MaxPool2d
 from convlens.architectures._naming import Rules
 
 

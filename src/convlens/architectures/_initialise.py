@@ -47,6 +47,8 @@ def initialise(net: nn.Module, *, convolution: Draw, linear: Draw) -> None:
     """
     for layer in net.modules():
         if isinstance(layer, nn.Conv2d | nn.Linear):
+            if layer.weight.is_meta:
+                continue  # no numbers to draw, and torch's stand-in for drawing is slow
             (convolution if isinstance(layer, nn.Conv2d) else linear)(layer.weight)
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)

@@ -30,8 +30,8 @@ own in front, as the paper's appendix says. A shortcut that changes shape reads 
 from torch import Tensor, nn
 
 from convlens.architectures._constructor import Constructor, check_images
-from convlens.architectures._max_pool import MaxPool2d
 from convlens.architectures._initialise import he, initialise
+from convlens.architectures._max_pool import MaxPool2d
 
 
 class BasicBlock(nn.Module):

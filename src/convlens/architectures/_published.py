@@ -26,8 +26,11 @@ _MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet'
 _HALF = (0.5, 0.5, 0.5)
 
 _WEIGHTS = Path(__file__).parent / "weights"
-# By architecture, then by data; docs/lenet-mnist.md is the model card.
-SHIPPED = {"lenet": {"mnist": _WEIGHTS / "lenet-mnist.safetensors"}}
+# By architecture, then by data; docs/lenet-mnist.md and docs/lenet-four.md are the model cards.
+SHIPPED = {
+    "lenet": {"mnist": _WEIGHTS / "lenet-mnist.safetensors"},
+    "lenet_four": {"cifar": _WEIGHTS / "lenet-four-cifar.safetensors"},
+}
 
 
 class Published(NamedTuple):

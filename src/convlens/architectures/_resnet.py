@@ -28,8 +28,8 @@ Differs from the paper as those weights do: a bottleneck that halves the maps do
 from torch import Tensor, nn
 
 from convlens.architectures._constructor import Constructor, check_images
-from convlens.architectures._max_pool import MaxPool2d
 from convlens.architectures._initialise import he, initialise
+from convlens.architectures._max_pool import MaxPool2d
 
 
 class BasicBlock(nn.Module):

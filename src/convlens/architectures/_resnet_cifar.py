@@ -72,9 +72,7 @@ class ResNetCifar(nn.Module):
     least_size = 1  # every window is padded to fit
     folds = (("conv1", "bn1"),)
 
-    def __init__(
-        self, blocks: int, *, classes: int = 10, image_shape: tuple[int, int, int] = image_shape
-    ) -> None:
+    def __init__(self, blocks: int, *, classes: int = 10, image_shape: tuple[int, int, int] = image_shape) -> None:
         super().__init__()
         self.image_shape = image_shape
         self.conv1 = nn.Conv2d(image_shape[0], 16, 3, padding=1, bias=False)

@@ -1,6 +1,7 @@
 """convlens train: train a net and write a run folder."""
 
 from pathlib import Path
+from typing import Literal, cast
 
 
 def train_command(
@@ -12,6 +13,11 @@ def train_command(
     seed: int = 0,
     folder: Path | None = None,
     threads: int | None = None,
+    flip: bool | None = None,
+    shift: float | None = None,
+    learning_rate: float | None = None,
+    loss: Literal["cross_entropy", "hinge"] | None = None,
+    precision: Literal["float32", "bfloat16"] | None = None,
     resume: Path | None = None,
 ) -> None:
     """Train a net to classify images, and keep it in a run folder: configuration, events, checkpoint, net.
@@ -25,11 +31,16 @@ def train_command(
         seed: decides the first weights and the order of the images.
         folder: the run folder; by default runs/DATA-NET-DATE-TIME.
         threads: how many torch uses; by default as many as there are cores.
+        flip: show images mirrored left-right as often as not; by default they are not.
+        shift: share of an image's sides by which it is moved at random, at most; by default 1/28.
+        learning_rate: the highest of the schedule; by default 0.02.
+        loss: what is made small; by default what the net asks for, else cross-entropy.
+        precision: bfloat16 takes about half the time on processors that have it; by default float32.
         resume: go on with the training that was cut off in this folder, with all that it began with.
     """
     from convlens.errors import RunError
+    from convlens.training import RecipeOptions, train
     from convlens.training import resume as resume_training
-    from convlens.training import train
 
     if (data is None) == (resume is None):
         raise RunError(
@@ -41,4 +52,6 @@ def train_command(
         resume_training(resume)
     else:
         assert data is not None
-        train(net, data, epochs=epochs, seed=seed, folder=folder, threads=threads)
+        given = {"flip": flip, "shift": shift, "learning_rate": learning_rate, "loss": loss, "precision": precision}
+        options = cast(RecipeOptions, {name: value for name, value in given.items() if value is not None})
+        train(net, data, epochs=epochs, seed=seed, folder=folder, threads=threads, **options)

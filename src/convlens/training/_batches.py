@@ -29,9 +29,11 @@ class Batches:
         self._labels = part.labels
         self._normalise = preprocessing.normalise
         self._batch_size = recipe.batch_size
+        self._flip = recipe.flip
         self._seed = seed
         self._epoch = -1
         self._order, self._down, self._right = (torch.empty(0, dtype=torch.int64) for _ in range(3))
+        self._mirrored = torch.empty(0, dtype=torch.bool)
         self.per_epoch = len(part) // recipe.batch_size
 
     def __getitem__(self, step: int) -> tuple[Float32[Tensor, "batch channel row column"], Int64[Tensor, " batch"]]:
@@ -41,6 +43,8 @@ class Batches:
         chosen = slice(place * self._batch_size, (place + 1) * self._batch_size)
         images = self._order[chosen]
         pixels = self._windows[images, :, self._down[chosen], self._right[chosen]]
+        if self._flip:
+            pixels = torch.where(self._mirrored[chosen].view(-1, 1, 1, 1), pixels.flip(3), pixels)
         # Channels last: convolutions on the CPU are up to twice as fast as with a map after the other.
         return self._normalise(pixels).contiguous(memory_format=torch.channels_last), self._labels[images]
 
@@ -51,3 +55,6 @@ class Batches:
         self._down, self._right = (
             torch.from_numpy(random.integers(0, 2 * reach + 1, len(self._labels))) for reach in self._reach
         )
+        self._mirrored = torch.from_numpy(
+            random.random(len(self._labels)) < 0.5
+        )  # drawn last: the others stay as they were

@@ -14,7 +14,7 @@ import torch
 from convlens.data import DataSet, Preprocessing
 from convlens.errors import RunError
 from convlens.files import write_whole
-from convlens.training._recipe import Recipe
+from convlens.training._recipe import Recipe, RecipeOptions
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Config:
     """What decides a run.
 
     Attributes:
-        net: name in the catalogue, or of the module's class.
+        net: name in the catalogue, the text of a written net, or the module's class.
         data: name of the data set.
         load: what `data.load` takes to load it, or None if it was handed over ready.
         content: what identifies the data: counts, checksums, seeds.
@@ -58,11 +58,15 @@ class Config:
         load: str | None,
         preprocessing: Preprocessing,
         recipe: Recipe,
+        options: RecipeOptions,
         seed: int,
     ) -> "Config":
-        """Describe a training that begins now, with the threads that torch has."""
+        """Describe a training that begins now, with the threads that torch has, and the options that were asked for."""
         threads = torch.get_num_threads()
-        options = f"--net {net} --epochs {recipe.epochs} --seed {seed} --threads {threads}"
+        words = [f"--net {shlex.quote(net)} --epochs {recipe.epochs} --seed {seed} --threads {threads}"]
+        for name, value in options.items():
+            option = "--" + name.replace("_", "-")
+            words.append(option if value is True else f"--no-{option[2:]}" if value is False else f"{option} {value}")
         return cls(
             net=net,
             data=data.name,
@@ -73,7 +77,7 @@ class Config:
             recipe=recipe,
             seed=seed,
             threads=threads,
-            command=f"convlens train {shlex.quote(load or data.name)} {options}",
+            command=f"convlens train {shlex.quote(load or data.name)} {' '.join(words)}",
             date=datetime.now(UTC).date().isoformat(),
             versions={
                 "convlens": version("convlens"),

@@ -4,10 +4,11 @@ import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from torch.nn import functional as F
+import torch
 
 from convlens.errors import RunError
 from convlens.training._batches import Batches
+from convlens.training._loss import training_loss
 from convlens.training._recipe import Recipe
 from convlens.training._state import State
 
@@ -16,7 +17,7 @@ class Step(NamedTuple):
     """What one step tells.
 
     Attributes:
-        loss: mean of its batch, in nats, before the step.
+        loss: mean of its batch, before the step.
         learning_rate: of the step.
     """
 
@@ -38,7 +39,8 @@ def take_steps(state: State, batches: Batches, *, recipe: Recipe, steps: int) ->
     """
     while state.step < steps:
         images, labels = batches[state.step]
-        loss = F.cross_entropy(state.net(images), labels, label_smoothing=recipe.label_smoothing)
+        with torch.autocast("cpu", torch.bfloat16, enabled=recipe.precision == "bfloat16"):
+            loss = training_loss(state.net(images), labels, recipe=recipe)
         if not math.isfinite(loss.item()):
             raise RunError(
                 f"A loss is a finite number. Received loss={loss.item()} in step {state.step + 1} of {steps}, "

@@ -14,6 +14,10 @@ from torch import Tensor, nn
 # 1.97. They are the first two of algorithm 1 of Amsel et al. More of them trained LeNet no better, and each
 # costs as much.
 _POLYNOMIALS = ((8.2872, -23.5959, 17.3004), (4.1071, -2.9478, 0.5448))
+# A larger matrix is cut into blocks of rows: whole, one of 4096 x 9216 as AlexNet has takes 19 s of a core, so 2 s.
+# With its matrices cut into four or eight, LeNet read as much of MNIST as with whole ones (99.21 and 99.21 for 99.25 %,
+# three seeds each).
+_MOST_ROWS = 512
 _LEAST_NORM = 1e-7  # a gradient of zeros is no division by zero
 
 
@@ -62,7 +66,7 @@ def orthogonalise(matrix: Float[Tensor, "row column"]) -> Float[Tensor, "row col
     """Bring the singular values of a matrix near each other and keep its singular vectors, by matrix products alone.
 
     Args:
-        matrix: of any size; the cost grows with the square of its shorter side.
+        matrix: of any size. If its shorter side is longer than 512, blocks of it are brought to this form, each alone.
 
     Returns:
         Roughly U V^T where the matrix is U S V^T, times sqrt(rows / columns) for one of more rows than columns, so
@@ -74,8 +78,15 @@ def orthogonalise(matrix: Float[Tensor, "row column"]) -> Float[Tensor, "row col
     """
     rows, columns = matrix.shape
     wide = matrix if rows <= columns else matrix.mT
+    blocks = [_even_out(block) for block in wide.split(_MOST_ROWS)]
+    wide = blocks[0] if len(blocks) == 1 else torch.cat(blocks)
+    return wide if rows <= columns else wide.mT * (rows / columns) ** 0.5
+
+
+def _even_out(wide: Float[Tensor, "row column"]) -> Float[Tensor, "row column"]:
+    """Apply the polynomials to the singular values of a matrix of no more rows than columns."""
     wide = wide / wide.norm().clamp(min=_LEAST_NORM)  # the largest singular value is at most 1
     for a, b, c in _POLYNOMIALS:
         square = wide @ wide.mT
         wide = torch.addmm(wide, torch.addmm(square, square, square, beta=b, alpha=c), wide, beta=a)
-    return wide if rows <= columns else wide.mT * (rows / columns) ** 0.5
+    return wide

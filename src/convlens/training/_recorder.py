@@ -70,7 +70,8 @@ class Recorder:
     def evaluate(self, name: str, *, most: int | None = None) -> Evaluation:
         """Evaluate the net on a part of the data set, and tell."""
         part: Part = getattr(self._data, name)
-        found = evaluate(self._state.net, part, self._config.preprocessing, most=most)
+        loss = self._config.recipe.loss
+        found = evaluate(self._state.net, part, self._config.preprocessing, loss=loss, most=most)
         self._events.write("evaluation", step=self._state.step, part=name, **found._asdict())
         return found
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from torch import nn
 
-from convlens.architectures import NetCard, TrainedNet, load_net
+from convlens.architectures import NetCard, TrainedNet, load_net, title_of
 from convlens.training._config import Config, read_config
 from convlens.training._predict import Prediction, predict
 
@@ -62,7 +62,7 @@ class Run:
 
     def __repr__(self) -> str:
         reached = "not finished" if self.accuracy is None else f"{self.accuracy:.2%} of the test part"
-        return f"Run({str(self.folder)!r}: {self.config.net} on {self.config.data}, {reached})"
+        return f"Run({str(self.folder)!r}: {title_of(self.config.net)} on {self.config.data}, {reached})"
 
 
 def open_run(folder: str | os.PathLike[str], *, net: nn.Module | None = None) -> Run:

@@ -6,11 +6,12 @@ from collections.abc import Generator
 from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import Unpack
 
 import torch
 from torch import nn
 
-from convlens.architectures import TrainedNet, build
+from convlens.architectures import TrainedNet, WrittenNet, build, title_of
 from convlens.data import DataSet, load
 from convlens.errors import NetError, RunError
 from convlens.training._batches import Batches
@@ -20,7 +21,7 @@ from convlens.training._interrupt import gentle_interrupt
 from convlens.training._loop import take_steps
 from convlens.training._preprocessing import choose_preprocessing
 from convlens.training._progress import Progress
-from convlens.training._recipe import Recipe
+from convlens.training._recipe import Recipe, RecipeOptions
 from convlens.training._recorder import Recorder
 from convlens.training._run import CHECKPOINT, CONFIG, EVENTS, Run, open_run
 from convlens.training._state import State
@@ -35,6 +36,7 @@ def train(
     folder: str | os.PathLike[str] | None = None,
     threads: int | None = None,
     progress: bool = True,
+    **options: Unpack[RecipeOptions],
 ) -> Run:
     """Train a net to classify images, and keep everything about it in a run folder.
 
@@ -42,20 +44,25 @@ def train(
     off and resumed.
 
     Args:
-        net: a name in the catalogue ("lenet"), or a module that gives one score a class; it is trained in place. Its
-            attribute `image_shape` says what it reads: channels, rows, columns; without one, the images as they are.
+        net: a name in the catalogue ("lenet"); a text that describes a net, or its .yaml file; or a module that gives
+            one score a class, which is trained in place. Its attribute `image_shape` says what it reads: channels,
+            rows, columns; without one, the images as they are.
+            Its attribute `loss` names its loss; without one, it is cross-entropy. In training mode it may give a tuple:
+            the scores, and those of its auxiliary heads, whose losses count 0.3 each.
         data: a data set, or what `data.load` takes: "mnist", "digits", a folder.
         epochs: how often each training image is shown; by default 1, or as many as a small data set needs.
         seed: decides the first weights of a net from the catalogue and the order of the images, 0 or more.
         folder: the run folder, which is empty or does not exist; by default runs/DATA-NET-DATE-TIME.
         threads: how many torch uses within an operator; by default as many as it uses now.
         progress: show a bar on standard error, or lines where that is no terminal.
+        options: of the recipe: learning_rate, shift, flip, loss, precision, as `Recipe` describes them.
 
     Returns:
         The run, with the trained net.
 
     Raises:
-        RunError: the folder is in use, a part of the data is empty, or the loss is no longer finite.
+        RunError: an option is outside its range, the folder is in use, a part of the data is empty, or the loss is no
+            longer finite.
         NetError: the net is unknown, or does not give one score a class.
         DataError: the data cannot be loaded.
         KeyboardInterrupt: Ctrl-C was pressed; the state is kept, and `resume` goes on from it.
@@ -73,12 +80,14 @@ def train(
     with _torch_settings(threads):
         torch.manual_seed(seed)
         module = build(net, classes=len(data_set.classes)) if isinstance(net, str) else net
+        recipe = Recipe.for_images(len(data_set.train), epochs=epochs, **_with_loss_of(module, options))
         config = Config.now(
-            net=net if isinstance(net, str) else type(net).__name__,
+            net=_what_builds(module, net),
             data=data_set,
             load=None if isinstance(data, DataSet) else _reload(data, data_set),
             preprocessing=choose_preprocessing(data_set, module),
-            recipe=Recipe.for_images(len(data_set.train), epochs=epochs),
+            recipe=recipe,
+            options=options,
             seed=seed,
         )
         _check_scores(module, data_set, config)
@@ -142,7 +151,7 @@ def _train(state: State, folder: Path, *, data: DataSet, config: Config, progres
     with Progress(folder, shown=progress) as show, closing(EventLog(folder / EVENTS, listener=show)) as events:
         recorder = Recorder(folder, events, state=state, data=data, config=config)
         about = {
-            "net": config.net,
+            "net": title_of(config.net),
             "data": config.data,
             "images": len(data.train),
             "steps": steps,
@@ -176,6 +185,19 @@ def _torch_settings(threads: int | None) -> Generator[None]:
             torch.set_num_threads(before)
 
 
+def _with_loss_of(net: nn.Module, options: RecipeOptions) -> RecipeOptions:
+    """Add the loss that a net asks for, unless the caller chose one. A submodule may be called loss, too."""
+    own = getattr(net, "loss", None)
+    return {"loss": own, **options} if isinstance(own, str) else options
+
+
+def _what_builds(module: nn.Module, net: str | nn.Module) -> str:
+    """Say what `build` builds the net from: its text or name; of any other module, the class."""
+    if isinstance(module, WrittenNet):
+        return module.text
+    return net if isinstance(net, str) else type(net).__name__
+
+
 def _reload(source: str | os.PathLike[str], data: DataSet) -> str:
     """Say what loads the data again, from any current folder: a name, or a folder's absolute path."""
     path = str(Path(source).resolve())
@@ -185,7 +207,7 @@ def _reload(source: str | os.PathLike[str], data: DataSet) -> str:
 def _check_scores(net: nn.Module, data: DataSet, config: Config) -> None:
     """See whether the net takes the images and gives one score a class, before any time is spent."""
     images = config.preprocessing(data.train.images[:1])
-    received = f"Received net={config.net}, images={tuple(images.shape)}, classes={len(data.classes)}"
+    received = f"Received net={title_of(config.net)}, images={tuple(images.shape)}, classes={len(data.classes)}"
     mode = net.training
     try:
         with torch.no_grad():
@@ -207,7 +229,7 @@ def _check_scores(net: nn.Module, data: DataSet, config: Config) -> None:
 
 def _new_folder(folder: str | os.PathLike[str] | None, config: Config) -> Path:
     """Make the run folder, or take an empty one."""
-    path = Path(folder or Path("runs") / f"{config.data}-{config.net}-{datetime.now():%Y%m%d-%H%M%S}")
+    path = Path(folder or Path("runs") / f"{config.data}-{title_of(config.net)}-{datetime.now():%Y%m%d-%H%M%S}")
     try:
         path.mkdir(parents=True, exist_ok=True)
         content = sorted(entry.name for entry in path.iterdir())

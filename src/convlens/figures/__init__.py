@@ -1,0 +1,5 @@
+"""Pictures by matplotlib, which `pip install 'convlens[plot]'` brings."""
+
+from convlens.figures._canvas import save as save
+from convlens.figures._nets import architecture as architecture
+from convlens.figures._nets import architectures as architectures
