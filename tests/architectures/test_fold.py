@@ -40,3 +40,25 @@ def test_a_net_in_training_mode_is_not_folded() -> None:
         NetError, match=r"as evaluation uses them\. Received a ResNet in training mode\. Call net\.eval"
     ):
         architectures.fold(architectures.resnet18(classes=2).train())
+
+
+def test_a_net_written_in_a_few_lines_is_folded_too() -> None:
+    lines = ["convolution 4, 3x3", "batch norm", "relu", "max 2x2", "softmax"]
+    net = with_lively_statistics(architectures.layers(lines, image_shape=(1, 8, 8), classes=2)).eval()
+    images = torch.randn(2, 1, 8, 8)
+    folded = architectures.fold(net)
+    assert not any(isinstance(layer, nn.BatchNorm2d) for layer in folded.modules())
+    with torch.no_grad():
+        torch.testing.assert_close(folded(images), net(images))
+
+
+def test_a_net_that_does_not_say_what_its_normalisations_follow_is_refused() -> None:
+    class Foreign(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.bn = nn.Conv2d(1, 1, 3), nn.BatchNorm2d(1)
+
+    with pytest.raises(
+        NetError, match=r"that it alone follows\. Received a Foreign, whose blocks do not say.*folds = "
+    ):
+        architectures.fold(Foreign().eval())

@@ -88,8 +88,6 @@ class Bottleneck(nn.Module):
 class Shortcut(nn.Sequential):
     """Bring a block's input to the shape of its output: option B of the paper, a 1x1 convolution."""
 
-    folds = (("0", "1"),)
-
     def __init__(self, channels: int, wide: int, *, stride: int) -> None:
         super().__init__(nn.Conv2d(channels, wide, 1, stride=stride, bias=False), nn.BatchNorm2d(wide))
 

@@ -85,7 +85,6 @@ class VGG(nn.Sequential):
             )
         )
         self.image_shape = image_shape
-        self.folds = [(name, name.replace("conv", "bn")) for name in maps if name.startswith("conv") and batch_norm]
         features = {f"features.{place}": name for place, name in enumerate(maps)}
         self.TORCHVISION_NAMES = moved(
             {**features, "classifier.0": "fc6", "classifier.3": "fc7", "classifier.6": "scores"}

@@ -61,7 +61,6 @@ class VGGCifar(nn.Sequential):
             OrderedDict(**maps, average=nn.AdaptiveAvgPool2d(1), flatten=nn.Flatten(), scores=nn.Linear(512, classes))
         )
         self.image_shape = image_shape
-        self.folds = [(name, name.replace("conv", "bn")) for name in maps if name.startswith("conv")]
         initialise(self, convolution=he, linear=normal(0.01))
 
     def forward(self, input: Tensor) -> Tensor:
