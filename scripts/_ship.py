@@ -1,8 +1,8 @@
 """What the scripts that ship a net share: train it with the public command, tell of it."""
 
+import re
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,23 +15,23 @@ ROOT = Path(__file__).resolve().parent.parent
 WEIGHTS = ROOT / "src" / "convlens" / "architectures" / "weights"
 
 
-def train(data: str | Path, arguments: Sequence[str]) -> tuple[Run, NetCard]:
+def train(data: str | Path, arguments: Sequence[str], *, folder: Path) -> tuple[Run, NetCard]:
     """Train with `convlens train` in a process of its own.
 
     Args:
         data: what the command takes: a name or a folder.
         arguments: the others.
-
-    Returns:
-        The run, whose folder is gone, and the card to ship: its command names a folder by its last part alone, for
-        where that stood says nothing to others.
+        folder: of the run.
     """
-    with tempfile.TemporaryDirectory() as parent:
-        folder = Path(parent) / "run"
-        command = [sys.executable, "-m", "convlens", "train", str(data), *arguments, "--folder", str(folder)]
-        subprocess.run(command, check=True)
-        run = open_run(folder)
-    return run, replace(run.card, command=run.card.command.replace(str(Path(data).resolve()), Path(data).name))
+    command = [sys.executable, "-m", "convlens", "train", str(data), *arguments, "--folder", str(folder)]
+    subprocess.run(command, check=True)
+    return read(folder)
+
+
+def read(folder: Path) -> tuple[Run, NetCard]:
+    """Open a run, and make the card to ship: its command names folders by their last part, wherever they stood."""
+    run = open_run(folder)
+    return run, replace(run.card, command=re.sub(r"(?<=\s)/\S*/", "", run.card.command))
 
 
 def facts(run: Run, card: NetCard) -> dict[str, Any]:

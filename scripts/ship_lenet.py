@@ -3,6 +3,9 @@
 python scripts/ship_lenet.py
 """
 
+import tempfile
+from pathlib import Path
+
 from _ship import ROOT, WEIGHTS, facts, train
 
 from convlens.architectures import save_net
@@ -36,7 +39,8 @@ makes the same bits again; on others the last bits, and so a few digits, may dif
 
 def main() -> None:
     """Train, copy, describe."""
-    run, card = train("mnist", ["--epochs", str(EPOCHS)])
+    with tempfile.TemporaryDirectory() as parent:
+        run, card = train("mnist", ["--epochs", str(EPOCHS)], folder=Path(parent) / "run")
     save_net(WEIGHTS / "lenet-mnist.safetensors", run.net, card)
     text = TEXT.format(**facts(run, card))
     CARD.write_text(text)

@@ -1,12 +1,13 @@
 """Train the four-class net that comes with the package, put it there, and write its model card.
 
 python scripts/ship_lenet_four.py                    # CONVLENS_DATA holds cifar10-jpg/train.tar.gz and test.tar.gz
-python scripts/ship_lenet_four.py --extract cifar-four  # only make the folder that the card's command trains on
+python scripts/ship_lenet_four.py --extract FOLDER   # only make the folders that the card's commands train on
 """
 
 import argparse
 import copy
 import os
+import shutil
 import tarfile
 import tempfile
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from _ship import ROOT, WEIGHTS, facts, train
+from _ship import ROOT, WEIGHTS, facts, read, train
 from torch import nn
 
 from convlens.architectures import NetCard, save_net
@@ -22,12 +23,11 @@ from convlens.data import Part, load
 
 CARD = ROOT / "docs" / "lenet-four.md"
 FILE = "lenet-four-cifar.safetensors"
-FOLDER = "cifar-four"  # the name in the card
+ALL, FOUR = "cifar10", "cifar-four"  # folders, as the card names them
 CLASSES = ("bird", "cat", "dog", "ship")
-ARGUMENTS = [
-    *("--net", "lenet_four", "--epochs", "28", "--threads", "2"),
-    *("--flip", "--shift", "0.125", "--precision", "bfloat16"),
-]
+OPTIONS = ["--net", "lenet_four", "--threads", "2", "--flip", "--shift", "0.125", "--precision", "bfloat16"]
+FIRST = ["--epochs", "10"]  # on all ten classes, whose 45,000 photos teach what photos are made of
+THEN = ["--epochs", "18"]  # on the four
 
 TEXT = """\
 # The four-class net: LeNetFour, trained on photos of CIFAR-10
@@ -41,9 +41,11 @@ TEXT = """\
 | preprocessing | {size} pixels; (pixel / 255 - mean) / deviation |
 | of red, green, blue | mean {mean}; deviation {deviation} |
 | gives | {classes} scores: {names}; their softmax is the probabilities |
-| trained on | CIFAR-10 (Krizhevsky, 2009) as JPEG files: {images[train]:,} photos; {images[val]:,} more were held out |
+| trained on | CIFAR-10 (Krizhevsky, 2009) as JPEG files: {all_images[train]:,} photos of all ten classes |
+| then on | {images[train]:,} photos of these four; {images[val]:,} more were held out |
+| first | `{first}` |
+| then | `{command}` |
 | recipe | {recipe} |
-| command | `{command}` |
 | accuracy | {accuracy:.2%} of the {images[test]:,} test images, read once, after the training |
 | accuracy by class | {by_class} |
 | date | {date} |
@@ -53,8 +55,8 @@ Test images of each class (rows), by what the net took them for (columns):
 
 {confusion}
 
-The folder is made by `python scripts/ship_lenet_four.py --extract {folder}`. The JPEG copy (quality 75, half the rows
-and columns of colour) is a little harder to read than the original images.
+The folders are made by `python scripts/ship_lenet_four.py --extract .`; `ten` is the first training's run. The
+JPEG copy (quality 75, half the rows and columns of colour) is a little harder to read than the original images.
 
 It is made for looking inside, with photos of one's own where a ship, a bird, a cat or a dog fills the image. It takes
 any picture for one of the four, however sure it sounds: it knows no "none of them". Cats and dogs are what it confuses
@@ -63,13 +65,14 @@ On one machine the command makes the same bits again; on others the last bits, a
 """
 
 
-def extract(folder: Path) -> None:
-    """Make a folder of train/ and test/ with a folder for each of the four classes."""
+def extract(parent: Path) -> None:
+    """Make two folders of train/ and test/: one with a folder for each of the ten classes, one with the four."""
     source = Path(os.environ["CONVLENS_DATA"]) / "cifar10-jpg"
     for part in ("train", "test"):
         with tarfile.open(source / f"{part}.tar.gz") as archive:
-            wanted = [member for member in archive if member.isfile() and member.name.split("/")[0] in CLASSES]
-            archive.extractall(folder / part, wanted, filter="data")
+            archive.extractall(parent / ALL / part, filter="data")
+        for name in CLASSES:
+            shutil.copytree(parent / ALL / part / name, parent / FOUR / part / name)
 
 
 def confusion(net: nn.Module, card: NetCard, *, test: Part) -> torch.Tensor:
@@ -84,15 +87,19 @@ def main() -> None:
     """Train, copy, count, describe."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--extract", type=Path, metavar="FOLDER", help="make this folder of images, and stop")
+    parser.add_argument("--first", type=Path, metavar="RUN", help="the first training, where it is done already")
     arguments = parser.parse_args()
     if arguments.extract:
         extract(arguments.extract)
         return
-    with tempfile.TemporaryDirectory() as parent:
-        folder = Path(parent) / FOLDER
-        extract(folder)
-        run, card = train(folder, ARGUMENTS)
-        test = load(folder).test
+    with tempfile.TemporaryDirectory() as name:
+        parent = Path(name)
+        extract(parent)
+        ten = arguments.first or parent / "ten"
+        begun, first = read(ten) if arguments.first else train(parent / ALL, [*OPTIONS, *FIRST], folder=ten)
+        options = [*OPTIONS, *THEN, "--start", str(ten)]
+        run, card = train(parent / FOUR, options, folder=parent / "four")
+        test = load(parent / FOUR).test
     run.net.half().float()  # as it is written; the accuracy is that of the rounded weights
     counts = confusion(run.net, card, test=test)
     card = replace(card, accuracy=counts.diagonal().sum().item() / len(test))
@@ -104,7 +111,8 @@ def main() -> None:
         names=names,
         by_class=", ".join(f"{name} {share:.1%}" for name, share in zip(card.classes, right, strict=True)),
         confusion=table(counts, card.classes),
-        folder=FOLDER,
+        first=first.command,
+        all_images=begun.config.content["images"],
     )
     CARD.write_text(text)
     print(text)

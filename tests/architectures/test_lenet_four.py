@@ -16,20 +16,21 @@ def test_every_layer_has_the_shape_and_the_parameters_of_the_table() -> None:
     for name, layer in net.named_children():
         activation = layer(activation)
         rows[name] = (list(activation.shape[1:]), sum(parameter.numel() for parameter in layer.parameters()))
-    assert len(found) == 8
+    assert len(found) == 12
     for name, shape, count in found:
         assert rows[name] == ([int(size) for size in shape.split(" x ")], int(count)), name
 
 
 def test_its_layers_are_those_of_the_articles_figure_in_their_order() -> None:
-    step = [nn.Conv2d, nn.ReLU, nn.Conv2d, nn.ReLU, nn.MaxPool2d]  # two in succession, as figure 16 allows
-    drawn = [*step, *step, nn.Flatten, nn.Linear, nn.ReLU, nn.Linear]
+    convolve = [nn.Conv2d, nn.BatchNorm2d, nn.ReLU]
+    step = [*convolve, *convolve, nn.MaxPool2d]  # two in succession, as figure 16 allows
+    drawn = [*step, *step, nn.Flatten, nn.Linear, nn.ReLU, nn.Dropout, nn.Linear]
     assert [type(layer) for layer in _lenet_four.lenet_four().children()] == drawn
 
 
 def test_in_float16_it_has_less_than_two_megabytes() -> None:
-    # filters of 3x3 and their biases, then 2048-192-4 with biases
-    expected = 32 * 28 + 64 * 289 + 128 * 577 + 128 * 1153 + 192 * 2049 + 4 * 193
+    # filters of 3x3 with bias, scale and shift each, then 2048-128-4 with biases
+    expected = 32 * 30 + 48 * 291 + 96 * 435 + 128 * 867 + 128 * 2049 + 4 * 129
     assert sum(parameter.numel() for parameter in _lenet_four.lenet_four().parameters()) == expected
     assert 2 * expected < 2_000_000
 

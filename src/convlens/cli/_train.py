@@ -13,6 +13,7 @@ def train_command(
     seed: int = 0,
     folder: Path | None = None,
     threads: int | None = None,
+    start: str | None = None,
     flip: bool | None = None,
     shift: float | None = None,
     learning_rate: float | None = None,
@@ -31,6 +32,8 @@ def train_command(
         seed: decides the first weights and the order of the images.
         folder: the run folder; by default runs/DATA-NET-DATE-TIME.
         threads: how many torch uses; by default as many as there are cores.
+        start: a trained net of the same layers to begin with: a run folder, a net's file, or an architecture's name for
+            its published weights.
         flip: show images mirrored left-right as often as not; by default they are not.
         shift: share of an image's sides by which it is moved at random, at most; by default 1/28.
         learning_rate: the highest of the schedule; by default 0.02.
@@ -54,4 +57,4 @@ def train_command(
         assert data is not None
         given = {"flip": flip, "shift": shift, "learning_rate": learning_rate, "loss": loss, "precision": precision}
         options = cast(RecipeOptions, {name: value for name, value in given.items() if value is not None})
-        train(net, data, epochs=epochs, seed=seed, folder=folder, threads=threads, **options)
+        train(net, data, epochs=epochs, seed=seed, folder=folder, threads=threads, start=start, **options)

@@ -3,6 +3,7 @@
 import json
 import platform
 import shlex
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -14,7 +15,7 @@ import torch
 from convlens.data import DataSet, Preprocessing
 from convlens.errors import RunError
 from convlens.files import write_whole
-from convlens.training._recipe import Recipe, RecipeOptions
+from convlens.training._recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Config:
         load: str | None,
         preprocessing: Preprocessing,
         recipe: Recipe,
-        options: RecipeOptions,
+        options: Mapping[str, object],
         seed: int,
     ) -> "Config":
         """Describe a training that begins now, with the threads that torch has, and the options that were asked for."""
@@ -66,7 +67,8 @@ class Config:
         words = [f"--net {shlex.quote(net)} --epochs {recipe.epochs} --seed {seed} --threads {threads}"]
         for name, value in options.items():
             option = "--" + name.replace("_", "-")
-            words.append(option if value is True else f"--no-{option[2:]}" if value is False else f"{option} {value}")
+            given = shlex.quote(str(value))
+            words.append(option if value is True else f"--no-{option[2:]}" if value is False else f"{option} {given}")
         return cls(
             net=net,
             data=data.name,

@@ -11,7 +11,7 @@ from typing import Unpack
 import torch
 from torch import nn
 
-from convlens.architectures import TrainedNet, WrittenNet, build, title_of
+from convlens.architectures import TrainedNet, WrittenNet, build, open_net, title_of
 from convlens.data import DataSet, load
 from convlens.errors import NetError, RunError
 from convlens.training._batches import Batches
@@ -25,6 +25,7 @@ from convlens.training._recipe import Recipe, RecipeOptions
 from convlens.training._recorder import Recorder
 from convlens.training._run import CHECKPOINT, CONFIG, EVENTS, Run, open_run
 from convlens.training._state import State
+from convlens.training._transfer import transfer
 
 
 def train(
@@ -35,6 +36,7 @@ def train(
     seed: int = 0,
     folder: str | os.PathLike[str] | None = None,
     threads: int | None = None,
+    start: str | os.PathLike[str] | None = None,
     progress: bool = True,
     **options: Unpack[RecipeOptions],
 ) -> Run:
@@ -46,14 +48,16 @@ def train(
     Args:
         net: a name in the catalogue ("lenet"); a text that describes a net, or its .yaml file; or a module that gives
             one score a class, which is trained in place. Its attribute `image_shape` says what it reads: channels,
-            rows, columns; without one, the images as they are.
-            Its attribute `loss` names its loss; without one, it is cross-entropy. In training mode it may give a tuple:
-            the scores, and those of its auxiliary heads, whose losses count 0.3 each.
+            rows, columns; without one, the images as they are. Its attribute `loss` names its loss; without one, it is
+            cross-entropy. In training mode it may give a tuple: the scores, and those of its auxiliary heads, whose
+            losses count 0.3 each.
         data: a data set, or what `data.load` takes: "mnist", "digits", a folder.
         epochs: how often each training image is shown; by default 1, or as many as a small data set needs.
         seed: decides the first weights of a net from the catalogue and the order of the images, 0 or more.
         folder: the run folder, which is empty or does not exist; by default runs/DATA-NET-DATE-TIME.
         threads: how many torch uses within an operator; by default as many as it uses now.
+        start: a trained net of the same layers to begin with, as `open_net` takes it: a run folder, a file, "resnet50"
+            for its published weights. Its preprocessing is kept, and the scores of classes that it knows by name.
         progress: show a bar on standard error, or lines where that is no terminal.
         options: of the recipe: learning_rate, shift, flip, loss, precision, as `Recipe` describes them.
 
@@ -80,14 +84,17 @@ def train(
     with _torch_settings(threads):
         torch.manual_seed(seed)
         module = build(net, classes=len(data_set.classes)) if isinstance(net, str) else net
+        trained = None if start is None else open_net(start)
+        if trained is not None:
+            transfer(module, trained, classes=data_set.classes)
         recipe = Recipe.for_images(len(data_set.train), epochs=epochs, **_with_loss_of(module, options))
         config = Config.now(
             net=_what_builds(module, net),
             data=data_set,
             load=None if isinstance(data, DataSet) else _reload(data, data_set),
-            preprocessing=choose_preprocessing(data_set, module),
+            preprocessing=trained.card.preprocessing if trained else choose_preprocessing(data_set, module),
             recipe=recipe,
-            options=options,
+            options=options if start is None else {**options, "start": str(start)},
             seed=seed,
         )
         _check_scores(module, data_set, config)
