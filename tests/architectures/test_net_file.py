@@ -26,7 +26,7 @@ def saved(tmp_path):
 
 def test_a_saved_net_comes_back_with_its_card_and_the_same_bits(saved):
     net, path = saved
-    trained = architectures.load_net(path)
+    trained = architectures.load_net(str(path))
     assert trained.card == CARD
     assert trained.net.card == CARD
     assert not trained.net.training

@@ -1,5 +1,6 @@
 """A trained net in one file: tensors, and a card that says what they are."""
 
+import os
 from pathlib import Path
 
 from safetensors.torch import save
@@ -14,7 +15,7 @@ from convlens.errors import NetError
 from convlens.files import write_whole
 
 
-def save_net(path: Path, net: nn.Module, card: NetCard) -> None:
+def save_net(path: str | os.PathLike[str], net: nn.Module, card: NetCard) -> None:
     """Write a net and its card as one safetensors file, whole or not at all.
 
     Args:
@@ -23,10 +24,10 @@ def save_net(path: Path, net: nn.Module, card: NetCard) -> None:
         card: goes into the file's metadata.
     """
     tensors = {name: tensor.detach().contiguous() for name, tensor in net.state_dict().items()}
-    write_whole(path, save(tensors, metadata=card.to_metadata()))
+    write_whole(Path(path), save(tensors, metadata=card.to_metadata()))
 
 
-def load_net(path: Path, *, net: nn.Module | None = None) -> TrainedNet:
+def load_net(path: str | os.PathLike[str], *, net: nn.Module | None = None) -> TrainedNet:
     """Read what `save_net` wrote. Nothing in the file is executed.
 
     Args:
@@ -40,6 +41,7 @@ def load_net(path: Path, *, net: nn.Module | None = None) -> TrainedNet:
         NetError: the file is missing or damaged, has no card, holds numbers that are not finite, or its tensors do
             not fit the card's architecture.
     """
+    path = Path(path)
     tensors, metadata = read_checkpoint(path)
     try:
         card = NetCard.from_metadata(metadata)
