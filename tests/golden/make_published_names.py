@@ -15,9 +15,7 @@ import json
 import re
 from pathlib import Path
 
-import timm
 import torch
-import torchvision
 
 VARIANTS = [
     *("alexnet", "googlenet"),
@@ -40,6 +38,9 @@ def names_and_shapes(net: torch.nn.Module, *, old: bool = False) -> dict[str, li
 
 def main() -> None:
     """Write the file beside this script."""
+    import timm
+    import torchvision
+
     published: dict[str, dict[str, dict[str, list[int]]]] = {"torchvision": {}, "timm": {}}
     with torch.device("meta"):
         for variant in VARIANTS:

@@ -140,7 +140,9 @@ def test_a_trace_of_ready_numbers_shows_them_from_least_to_largest(tmp_path, sha
 @pytest.mark.parametrize("source", ["nothing", "nothing.safetensors"])
 def test_what_is_not_there_is_refused_with_what_would_be(tmp_path, monkeypatch, source):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(NetError, match=rf"trained net is a shipped one, a run folder.*Received source='{source}'"):
+    with pytest.raises(
+        NetError, match=rf"trained net is a shipped one, one with published weights.*Received source='{source}'"
+    ):
         open_workspace(source)
 
 
