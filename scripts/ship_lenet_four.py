@@ -26,7 +26,7 @@ FILE = "lenet-four-cifar.safetensors"
 ALL, FOUR = "cifar10", "cifar-four"  # folders, as the card names them
 CLASSES = ("bird", "cat", "dog", "ship")
 OPTIONS = ["--net", "lenet_four", "--threads", "2", "--flip", "--shift", "0.125", "--precision", "bfloat16"]
-FIRST = ["--epochs", "10"]  # on all ten classes, whose 45,000 photos teach what photos are made of
+FIRST = ["--epochs", "10"]  # on all ten classes, whose photos teach what photos are made of
 THEN = ["--epochs", "18"]  # on the four
 
 TEXT = """\
@@ -92,8 +92,8 @@ def main() -> None:
     if arguments.extract:
         extract(arguments.extract)
         return
-    with tempfile.TemporaryDirectory() as name:
-        parent = Path(name)
+    with tempfile.TemporaryDirectory() as temporary:
+        parent = Path(temporary)
         extract(parent)
         ten = arguments.first or parent / "ten"
         begun, first = read(ten) if arguments.first else train(parent / ALL, [*OPTIONS, *FIRST], folder=ten)
