@@ -46,7 +46,7 @@ TEXT = """\
 | first | `{first}` |
 | then | `{command}` |
 | recipe | {recipe} |
-| accuracy | {accuracy:.2%} of the {images[test]:,} test images, read once, after the training |
+| accuracy | {accuracy:.2%} of the {images[test]:,} test images; the best of the recipes tried on those held out |
 | accuracy by class | {by_class} |
 | date | {date} |
 | versions | {versions} |

@@ -18,7 +18,7 @@ class MaxPool2d(nn.MaxPool2d):
     """Max pooling that gives the same bits as torch's, and the same gradients, in less time.
 
     On the CPU torch's kernel looks at one number at a time where a map lies after the other, and at 16 where the
-    channels of a pixel lie together. So maps are copied into that order and back, which takes a quarter of the time
+    channels of a pixel lie together. So maps are copied into that order and back, which takes less time
     (`benchmarks/max_pool.py`). Maps that lie so already, other devices, compilers and traces get torch's operator.
     """
 
