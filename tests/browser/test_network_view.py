@@ -24,13 +24,10 @@ def draw_eight(page) -> None:
     page.mouse.up()
 
 
-def best_class(page) -> int:
-    return page.evaluate(
-        """() => {
-            const {data} = convlens.state.trace.value.activations.get("activation/probabilities");
-            return data.indexOf(Math.max(...data));
-        }"""
-    )
+BEST_CLASS = """(() => {
+    const {data} = convlens.state.trace.value.activations.get("activation/probabilities");
+    return data.indexOf(Math.max(...data));
+})()"""
 
 
 def centre_of(page, layer, index) -> tuple[float, float]:
@@ -48,8 +45,7 @@ def test_a_drawn_8_is_read_as_8_and_read_during_the_stroke(page, until):
     until(page, f"convlens.state.trace.value.sequence > {before}")  # the pen is still down
     page.mouse.up()
     draw_eight(page)
-    page.wait_for_timeout(300)
-    assert best_class(page) == 8
+    until(page, f"{BEST_CLASS} === 8")
 
 
 @pytest.mark.parametrize(
@@ -81,9 +77,10 @@ def test_a_click_shows_the_closing_sum_and_escape_goes_back(page, until):
     assert "#/network/" in page.url
 
 
-def test_the_copied_address_opens_the_same_unit_of_the_same_drawing(page):
+def test_the_copied_address_opens_the_same_unit_of_the_same_drawing(page, until):
     draw_eight(page)
-    page.wait_for_timeout(300)
+    until(page, f"{BEST_CLASS} === 8")
+    page.wait_for_timeout(300)  # for the last points of the stroke
     page.mouse.click(*centre_of(page, "conv1", [2, 9, 9]))
     total = page.locator("[data-role=total]").inner_text()
     other = page.context.new_page()
@@ -118,7 +115,7 @@ def test_the_keyboard_alone_opens_a_unit_and_comes_back(page, until):
     page.keyboard.press("Escape")
     until(page, "convlens.state.view.value === 'network'")
     page.keyboard.press("?")
-    assert page.locator("dialog[open]").is_visible()
+    page.locator("dialog[open]").wait_for()  # drawn after the key is handled
 
 
 @pytest.mark.parametrize("width", [360, 390, 768, 1024, 1440, 3840])
