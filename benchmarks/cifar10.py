@@ -79,9 +79,9 @@ def write(lines: dict[str, str]) -> None:
             "## Nets of 32 x 32 pixels on CIFAR-10",
             "",
             "Trained for a few minutes each, on one thread, far from what they can reach: the table says that they "
-            "learn; its minutes are of a shared machine. 45,000 images to train on, 5,000 held out, 10,000 to test on, as JPEG "
-            "files (quality 75, about three points harder to read than the originals). Nets of one channel read them "
-            "in grey.",
+            "learn; its minutes are of a shared machine. 45,000 images to train on, 5,000 held out, 10,000 to test on, "
+            "as JPEG files (quality 75, about three points harder to read than the originals). Nets of one channel "
+            "read them in grey.",
             "",
             "| net | parameters | command | minutes, whole process | % of the test images read |",
             "| --- | --- | --- | --- | --- |",

@@ -17,7 +17,7 @@ export interface Term extends Read {
 
 /** What counts beside the terms. */
 export interface Addend {
-  readonly name: "bias" | "shift" | "constant" | "largest";
+  readonly name: "bias" | "shift" | "constant" | "largest" | "padding";
   readonly value: number;
   readonly units: number;
 }
@@ -118,6 +118,14 @@ function apply(form: Pointwise, values: number[]): { total: number; tolerance: n
       const total = values.reduce((product, factor) => product * factor, 1) * (form.constant ?? 1);
       return { total, tolerance: rounding(total, values.length) };
     }
+    case "divide": {
+      const total = value / (form.constant ?? values[1]);
+      return { total, tolerance: rounding(total, 2) }; // torch may multiply by a constant's reciprocal
+    }
+    case "power": {
+      const total = value ** (form.constant ?? 1);
+      return { total, tolerance: rounding(total, FUNCTION_ROUNDINGS) };
+    }
     case "tanh":
     case "sigmoid": {
       const total = form.function === "tanh" ? Math.tanh(value) : sigmoid(value);
@@ -194,8 +202,11 @@ function evaluate(
       return pointwise(form, values, weighted());
     case "normalisation":
       return normalisation(form, values, index[form.axis]);
-    case "rearrangement":
-      return { products: values, addends: [], total: values[0], tolerance: 0, winner: null };
+    case "rearrangement": {
+      const [total = form.fill ?? 0] = values;
+      const addends = values.length > 0 ? [] : ([["padding", total]] as const);
+      return { products: values, addends, total, tolerance: 0, winner: null };
+    }
   }
 }
 

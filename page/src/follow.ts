@@ -65,6 +65,10 @@ function movedTo(form: Rearrangement, key: string, index: readonly number[], sha
       const taken = to.every((at, d) => Number.isInteger(at) && at >= 0 && at < shapes.output[d]);
       return taken ? [to] : [];
     }
+    case "pad": {
+      const to = index.map((at, d) => at - (form.starts?.[d] ?? 0));
+      return to.every((at, d) => at >= 0 && at < shapes.output[d]) ? [to] : [];
+    }
     case "concatenate": {
       const axis = form.axis ?? 0;
       const found: number[][] = [];

@@ -62,12 +62,12 @@ export function broadcastIndex(index: readonly number[], shape: readonly number[
   return shape.map((length, axis) => (length === 1 ? 0 : index[axis + skipped]));
 }
 
-/** The one number that a unit of a rearrangement is. */
+/** The one number that a unit of a rearrangement is; null where it stands beside a padded input. */
 export function movedFrom(
   form: Rearrangement,
   index: readonly number[],
   shapes: { readonly output: readonly number[]; readonly of: ShapeOf },
-): { key: string; index: number[] } {
+): { key: string; index: number[] } | null {
   const key = form.inputs[0];
   const axis = form.axis ?? 0;
   switch (form.how) {
@@ -82,6 +82,11 @@ export function movedFrom(
     }
     case "slice":
       return { key, index: index.map((at, d) => (form.starts?.[d] ?? 0) + at * (form.steps?.[d] ?? 1)) };
+    case "pad": {
+      const from = index.map((at, d) => (form.starts?.[d] ?? 0) + at);
+      const size = shapes.of(key);
+      return from.every((at, d) => at >= 0 && at < size[d]) ? { key, index: from } : null;
+    }
     case "concatenate": {
       let at = index[axis];
       for (const input of form.inputs) {
@@ -148,7 +153,8 @@ export function numbers(tensors: Tensors, key: string): Float32Array | Uint8Arra
  *
  * @param index into the call's output: item of the batch, channel, position.
  * @param shapes the shape of every activation.
- * @returns in the order of the sum: channel by channel, row-major; empty where the call has no form.
+ * @returns in the order of the sum: channel by channel, row-major; empty where the call has no form, and beside a
+ *   padded input.
  */
 export function reads(call: Call, index: readonly number[], shapes: ShapeOf, weights: Tensors): Read[] {
   const { form } = call;
@@ -169,8 +175,10 @@ export function reads(call: Call, index: readonly number[], shapes: ShapeOf, wei
       const along = (at: number) => index.map((i, axis) => (axis === form.axis ? at : i));
       return Array.from({ length }, (_, at) => ({ key: form.input, index: along(at), weight: null }));
     }
-    case "rearrangement":
-      return [{ ...movedFrom(form, index, both), weight: null }];
+    case "rearrangement": {
+      const from = movedFrom(form, index, both);
+      return from === null ? [] : [{ ...from, weight: null }];
+    }
   }
 }
 

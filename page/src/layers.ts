@@ -95,5 +95,13 @@ const POINTWISE = {
   sigmoid: "sigmoid",
   add: "sum",
   multiply: "product",
+  divide: "quotient",
+  power: "power",
 } as const;
-const REARRANGEMENT = { reshape: "reshape", concatenate: "join", permute: "reorder", slice: "cut" } as const;
+const REARRANGEMENT = {
+  reshape: "reshape",
+  concatenate: "join",
+  permute: "reorder",
+  slice: "cut",
+  pad: "padding",
+} as const;

@@ -34,7 +34,7 @@ export interface Maximum {
 
 export interface Pointwise {
   readonly kind: "pointwise";
-  readonly function: "relu" | "tanh" | "sigmoid" | "add" | "multiply";
+  readonly function: "relu" | "tanh" | "sigmoid" | "add" | "multiply" | "divide" | "power";
   readonly inputs: readonly string[];
   readonly scales: readonly number[] | null;
   readonly constant: number | null;
@@ -49,12 +49,14 @@ export interface Normalisation {
 
 export interface Rearrangement {
   readonly kind: "rearrangement";
-  readonly how: "reshape" | "concatenate" | "permute" | "slice";
+  readonly how: "reshape" | "concatenate" | "permute" | "slice" | "pad";
   readonly inputs: readonly string[];
   readonly axis: number | null;
   readonly axes: readonly number[] | null;
   readonly starts: readonly number[] | null;
   readonly steps: readonly number[] | null;
+  /** Of a padding: what stands outside the input. */
+  readonly fill?: number;
 }
 
 export type Form = WeightedSum | Maximum | Pointwise | Normalisation | Rearrangement;

@@ -52,6 +52,7 @@ const CASES: { name: string; output: number[]; form: Form }[] = [
     output: [1, 2, 5, 2],
     form: moved({ how: "slice", starts: [0, 1, 0, 0], steps: [1, 2, 1, 3] }),
   },
+  { name: "a padding", output: [1, 4, 6, 6], form: moved({ how: "pad", starts: [0, 0, -2, 1] }) },
   {
     name: "a concatenation",
     output: [1, 8, 5, 5],

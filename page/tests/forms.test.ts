@@ -137,6 +137,19 @@ test("an addition broadcasts its inputs as NumPy does", () => {
   ]);
 });
 
+test("beside a padded input nothing is read", () => {
+  const form = {
+    kind: "rearrangement",
+    how: "pad",
+    inputs: ["activation/in"],
+    starts: [0, -1],
+    fill: 2,
+  } as unknown;
+  const shapes = shapesOf({ "activation/in": [1, 3], "activation/out": [1, 5] });
+  for (const outside of [0, 4])
+    assert.deepEqual(reads(callOf(form as Form), [0, outside], shapes, new Map()), []);
+});
+
 test("a softmax reads its whole axis", () => {
   const form: Form = { kind: "normalisation", function: "softmax", input: "activation/in", axis: 1 };
   const shapes = shapesOf({ "activation/in": [1, 3], "activation/out": [1, 3] });
@@ -167,14 +180,21 @@ const MOVES: { name: string; form: Partial<Form>; from: { key: string; index: nu
     form: { how: "slice", starts: [0, 1, 1, 0], steps: [1, 1, 1, 2] },
     from: { key: "activation/a", index: [0, 1, 1, 2] },
   },
+  {
+    name: "pad",
+    form: { how: "pad", starts: [0, 0, -2, 1] },
+    from: { key: "activation/a", index: [0, 1, 1, 2] },
+  },
 ];
 const MOVED_INDEX = {
+  pad: [0, 1, 3, 1],
   reshape: [0, 11],
   concatenate: [0, 3, 1, 2],
   permute: [0, 2, 1, 1],
   slice: [0, 0, 0, 1],
 };
 const MOVED_SHAPE = {
+  pad: [1, 2, 4, 2],
   reshape: [1, 12],
   concatenate: [1, 5, 2, 3],
   permute: [1, 3, 2, 2],

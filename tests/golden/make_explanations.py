@@ -29,10 +29,12 @@ class EveryForm(nn.Module):
         self.norm = nn.BatchNorm2d(4)
         self.pool = nn.MaxPool2d(3, stride=2, padding=1)
         self.average = nn.AvgPool2d(2, stride=1, padding=1, count_include_pad=False)
+        self.response = nn.LocalResponseNorm(3, alpha=0.5)  # products, padding, a mean of 3 axes, a power, a quotient
         self.fc = nn.Linear(32, 5)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         maps = F.relu(self.norm(self.grouped(self.conv(image))))
+        maps = self.response(F.pad(maps, (1, -1, 0, 0), value=0.25))
         left = self.pool(maps)
         right = self.average(left)[:, :, 1:, ::2]
         joined = torch.cat([left.tanh()[:, :2, :2], left.sigmoid()[:, 2:, :2] * 0.5], 1)

@@ -112,6 +112,40 @@ def test_nan_is_carried_and_closes():
     assert trace.explain("1", 0, 0, 0).closes
 
 
+def test_local_response_normalisation_closes_at_every_unit():
+    trace = cl.trace(nn.LocalResponseNorm(5, alpha=1e-1, beta=0.75, k=2), torch.randn(2, 8, 4, 3) * 9)
+    explanations = [*every_explanation(trace), *every_explanation(trace, item=1)]
+    assert len(explanations) > 1000
+    assert [str(each) for each in explanations if not each.closes] == []
+
+
+def test_quotients_and_powers_close_where_they_are_undefined_too():
+    image = torch.tensor([0.0, -0.0, 1, -2, 3, 1e10, -1e10, 1e-10, torch.inf, torch.nan]).view(1, 1, 2, 5)
+    trace = cl.trace(Lambda(lambda image: ((image**0.3) / image, image**2 / 3, image**-1.5)[1] + image / 0), image)
+    explanations = [*every_explanation(trace)]
+    assert {each.call.operator for each in explanations} > {"aten.pow.Tensor_Scalar", "aten.div.Tensor"}
+    assert [str(each) for each in explanations if not each.closes] == []
+
+
+def test_padding_is_a_number_of_the_input_or_the_constant():
+    image = torch.randn(1, 2, 3, 4)
+    layer = cl.trace(Lambda(lambda image: nn.functional.pad(image, (2, -1, 1, 0), value=0.3)), image)
+    padded = "constant_pad_nd"
+    assert layer[padded].maps.shape == (2, 4, 5)
+    inside, outside = layer.explain(padded, 1, 3, 4), layer.explain(padded, 1, 3, 1)
+    assert [(term.index, term.value) for term in inside.terms] == [((1, 2, 2), image[0, 1, 2, 2].item())]
+    assert outside.terms == []
+    assert outside.total == outside.addends["padding"] == np.float32(0.3)
+    assert all(each.closes for each in every_explanation(layer))
+    assert "padding" in str(outside)
+
+
+def test_padding_with_infinity_is_unsupported_because_json_has_none():
+    trace = cl.trace(Lambda(lambda image: nn.functional.pad(image, (1, 1), value=-torch.inf)), torch.randn(1, 1, 2, 2))
+    assert trace["constant_pad_nd"].form is None
+    assert "infinity" in trace["constant_pad_nd"].reason
+
+
 def test_a_constant_that_float32_rounds_closes():
     trace = cl.trace(Lambda(lambda image: (image * 0.1 + 0.7) - 1 / 3), torch.rand(1, 2, 5, 5) * 100)
     explanations = [*every_explanation(trace)]

@@ -4,6 +4,7 @@ import { cssColour } from "../colour.ts";
 import { follow, type Step, type Way } from "../follow.ts";
 import { plain } from "../numbers.ts";
 import * as state from "../state.ts";
+import type { Pointwise } from "../types.ts";
 import { axisNames } from "./names.ts";
 import { classesOf, jumpTo, limitOf, type Opened } from "./sight.ts";
 
@@ -66,6 +67,12 @@ function StepCard({ step }: { step: Step }) {
   );
 }
 
+/** What a function of one number does, in a word or two. */
+function byConstant({ function: name, constant }: Pointwise): string {
+  const words = { add: "plus", multiply: "times", divide: "divided by", power: "to the power of" };
+  return name in words ? `${words[name as keyof typeof words]} ${plain(constant ?? 0)}` : name;
+}
+
 function sentence({ call, wins, adds, readers, value }: Step): string {
   if (wins === true) return "✓ the largest of its window: it goes on";
   if (wins === false) return "not the largest of its window: it ends here";
@@ -78,8 +85,7 @@ function sentence({ call, wins, adds, readers, value }: Step): string {
     case "pointwise":
       if (call.form.function === "relu") return value > 0 ? "ReLU lets it through" : "ReLU makes it 0";
       if (call.form.inputs.length > 1) return "joined with other numbers";
-      if (call.form.function === "multiply") return `times ${plain(call.form.constant ?? 1)}`;
-      return call.form.function === "add" ? `plus ${plain(call.form.constant ?? 0)}` : call.form.function;
+      return byConstant(call.form);
     case "normalisation":
       return `its share, beside ${readers - 1} others`;
     case "rearrangement":

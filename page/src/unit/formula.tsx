@@ -177,6 +177,20 @@ function PointwiseFormula({ opened, form }: { opened: Opened; form: Pointwise })
           <mo>)</mo>
         </mrow>
       );
+    case "divide":
+      return (
+        <mfrac>
+          <mrow>{terms[0]}</mrow>
+          <mrow>{terms[1] ?? <mn>{exact(form.constant ?? 1)}</mn>}</mrow>
+        </mfrac>
+      );
+    case "power":
+      return (
+        <msup>
+          <mrow>{terms}</mrow>
+          <mn>{exact(form.constant ?? 1)}</mn>
+        </msup>
+      );
     default:
       return <Joined terms={terms} form={form} />;
   }
@@ -256,7 +270,8 @@ export function Formula({ opened }: { opened: Opened }) {
         {form.kind === "maximum" && <MaximumFormula opened={opened} form={form} />}
         {form.kind === "pointwise" && <PointwiseFormula opened={opened} form={form} />}
         {form.kind === "normalisation" && <NormalisationFormula opened={opened} form={form} />}
-        {form.kind === "rearrangement" && termEntries(opened)}
+        {form.kind === "rearrangement" &&
+          (opened.explanation?.terms.length === 0 ? <mn>{exact(form.fill ?? 0)}</mn> : termEntries(opened))}
       </math>
     </div>
   );

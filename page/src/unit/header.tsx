@@ -110,7 +110,7 @@ export function FieldFigure({ opened }: { opened: Opened }) {
   return (
     <figure>
       <figcaption>
-        <b>Image</b> {field ? seen(field, image.shape) : "what it sees of it is not known"}
+        <b>Image</b> {field ? seen(field, image.shape) : unseen(opened)}
       </figcaption>
       <ImagePicture
         image={image}
@@ -129,6 +129,11 @@ function seen({ rows, columns }: Rectangle, [, height, width]: readonly number[]
   if (size[0] === height && size[1] === width) return "it sees all of it";
   if (size.every((length) => length === 1)) return `it sees row ${rows[0]}, column ${columns[0]}`;
   return `${size.join(" × ")} seen: rows ${rows[0]}–${rows[1] - 1}, columns ${columns[0]}–${columns[1] - 1}`;
+}
+
+/** Why a unit sees no pixel. */
+function unseen({ explanation }: Opened): string {
+  return explanation?.terms.length === 0 ? "it sees nothing of it" : "what it sees of it is not known";
 }
 
 /** The pixels that the lit term sees. */

@@ -5,10 +5,9 @@ import { useSignal } from "@preact/signals";
 import { useMemo } from "preact/hooks";
 import { largest } from "../colour.ts";
 import { type Explanation, fold, type Term } from "../explain.ts";
-import { movedFrom } from "../forms.ts";
+import { indexAt, placeOf } from "../indexing.ts";
 import { bracketed, exact, printed } from "../numbers.ts";
 import * as state from "../state.ts";
-import type { Rearrangement } from "../types.ts";
 import { originOf, readName } from "./names.ts";
 import { at, coloured, columnsOf, Frame, Pixels, type Spot } from "./picture.tsx";
 import { Scale } from "./scale.tsx";
@@ -123,22 +122,17 @@ function tiling({ sight }: Opened, terms: readonly Term[]): Tiling {
     const spots = terms.map((_, i) => ({ row: Math.floor(i / columns), column: i % columns }));
     return { rows: Math.ceil(terms.length / columns), columns, spots };
   }
-  return tileMaps(form, terms, { maps, output: sight.shapes(before.output), of: sight.shapes });
+  return tileMaps(terms, { maps, output: sight.shapes(before.output) });
 }
 
 function tileMaps(
-  form: Rearrangement,
   terms: readonly Term[],
-  shapes: {
-    readonly maps: readonly number[];
-    readonly output: readonly number[];
-    of: Opened["sight"]["shapes"];
-  },
+  shapes: { readonly maps: readonly number[]; readonly output: readonly number[] },
 ): Tiling {
   const [, channels, rows, columns] = shapes.maps;
   const across = Math.ceil(Math.sqrt(channels));
   const spots = terms.map((term) => {
-    const [, channel, row, column] = movedFrom(form, term.index, shapes).index;
+    const [channel, row, column] = indexAt(placeOf(term.index, shapes.output), shapes.maps).slice(1);
     return {
       row: Math.floor(channel / across) * (rows + 1) + row,
       column: (channel % across) * (columns + 1) + column,

@@ -42,6 +42,8 @@ export function originOf(
   for (;;) {
     const call = calls.find(({ output }) => output === at.key);
     if (call?.form?.kind !== "rearrangement") return at === read ? null : unitOf(at);
-    at = movedFrom(call.form, at.index, { output: shapes(call.output), of: shapes });
+    const from = movedFrom(call.form, at.index, { output: shapes(call.output), of: shapes });
+    if (from === null) return unitOf(at);
+    at = from;
   }
 }

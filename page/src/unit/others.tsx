@@ -1,5 +1,5 @@
-// The forms that are no weighted sum: the largest of a window, a function of one number, a product, a number moved, and a
-// call that has no form.
+// The forms that are no weighted sum: the largest of a window, a function of one number, a product, quotient or power, a
+// number moved, and a call that has no form.
 
 import type { ComponentChildren } from "preact";
 import { cssColour, inkOn } from "../colour.ts";
@@ -173,14 +173,19 @@ export function FunctionPart({
   );
 }
 
-/** A product of numbers at the same place. */
-export function ProductPart({ opened, explanation, form }: Props<Pointwise>) {
+type ProductName = "multiply" | "divide" | "power";
+
+const SIGNS: Readonly<Record<ProductName, string>> = { multiply: "×", divide: "÷", power: "to the power of" };
+
+/** A product, a quotient or a power of numbers at the same place. */
+export function ProductPart({ opened, explanation, form }: Props<Pointwise & { function: ProductName }>) {
+  const sign = SIGNS[form.function];
   return (
     <div class="sum">
       <div class="side-by-side">
         {explanation.terms.map((term, i) => (
           <div key={i} class="factor">
-            {i > 0 && <span class="sign">×</span>}
+            {i > 0 && <span class="sign">{sign}</span>}
             <div>
               <Source opened={opened} terms={[term]} winner={null} />
               <h3>{readName(term)}</h3>
@@ -190,7 +195,7 @@ export function ProductPart({ opened, explanation, form }: Props<Pointwise>) {
         ))}
         {form.constant !== null && (
           <div class="factor">
-            <span class="sign">×</span>
+            <span class="sign">{sign}</span>
             <span class="number" data-role="constant">
               {exact(form.constant)}
             </span>
@@ -207,20 +212,28 @@ const MOVES: Readonly<Record<Rearrangement["how"], string>> = {
   concatenate: "Several layers, one after the other.",
   permute: "The same numbers with their axes in another order.",
   slice: "A part of the layer, cut out.",
+  pad: "The layer with a border around it.",
 };
 
 export function RearrangementPart({ opened, explanation, form }: Props<Rearrangement>) {
   const [term] = explanation.terms;
   return (
     <div class="sum">
-      <div class="side-by-side">
-        <Source opened={opened} terms={explanation.terms} winner={null} />
-        <div>
-          <p>{MOVES[form.how]} Nothing is computed. This number is</p>
-          <h3>{readName(term)}</h3>
-          <TermButton term={term} number={0} explanation={explanation} />
+      {term ? (
+        <div class="side-by-side">
+          <Source opened={opened} terms={explanation.terms} winner={null} />
+          <div>
+            <p>{MOVES[form.how]} Nothing is computed. This number is</p>
+            <h3>{readName(term)}</h3>
+            <TermButton term={term} number={0} explanation={explanation} />
+          </div>
         </div>
-      </div>
+      ) : (
+        <p>
+          {MOVES[form.how]} This number is in the border: it is {exact(explanation.total)} whatever the net
+          reads.
+        </p>
+      )}
       <Result explanation={explanation} />
     </div>
   );

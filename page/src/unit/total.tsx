@@ -24,6 +24,7 @@ const ADDENDS: Readonly<Record<Addend["name"], string>> = {
   shift: "shift",
   constant: "constant",
   largest: "the largest",
+  padding: "padding",
 };
 
 /** A column that adds up, digit by digit. */

@@ -91,7 +91,8 @@ function PointwisePart({ opened: here, form }: { opened: Opened; form: Pointwise
   const both = { opened: here, explanation };
   const name = form.function;
   if (name === "add") return <TermList {...both} />;
-  if (name === "multiply") return <ProductPart {...both} form={form} />;
+  if (name === "multiply" || name === "divide" || name === "power")
+    return <ProductPart {...both} form={{ ...form, function: name }} />;
   return <FunctionPart {...both} form={{ ...form, function: name }} />;
 }
 
@@ -125,7 +126,7 @@ function act(key: string, isButton: boolean): boolean {
 
 /** Go in: to the term that counts most. */
 function enter({ explanation }: Opened): boolean {
-  if (!explanation) return false;
+  if (!explanation || explanation.terms.length === 0) return false;
   const { terms, winner } = explanation;
   const largest = terms.reduce((most, term) => (Math.abs(term.units) > Math.abs(most.units) ? term : most));
   const unit = unitOf(winner === null ? largest : terms[winner]);

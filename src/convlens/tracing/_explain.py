@@ -40,7 +40,8 @@ def explain_unit(call: Call, index: Index, *, numbers: Mapping[str, np.ndarray],
     values = np.concatenate([numbers[part.key][tuple(part.indices.T)] for part in read]).astype(np.float64)
     weights = [part.weights for part in read if part.weights is not None]
     factors = np.concatenate(weights) if weights else None
-    evaluation = _evaluate(call.form, index, values, factors=factors, numbers=numbers, dtype=dtype)
+    with np.errstate(all="ignore"):  # as for torch, what is undefined is NaN, and what is too large infinite
+        evaluation = _evaluate(call.form, index, values, factors=factors, numbers=numbers, dtype=dtype)
     return Explanation(
         call=call,
         index=index[1:],
@@ -83,11 +84,13 @@ def _evaluate(
         constant = {} if form.constant is None else {"constant": form.constant}
         if form.function == "add":
             return _sum(values * factors, constant, roundings=len(values) + 1, dtype=dtype)
-        total, roundings = _function(form.function, values, constant.get("constant", 1.0))
+        total, roundings = _function(form.function, values, constant=form.constant)
         tolerance = gamma(roundings, dtype) * abs(total) + roundings * _SMALLEST
         return _Evaluation(values, total, tolerance, constant)
     if isinstance(form, Normalisation):
         return _normalise(form, index[form.axis], values, dtype=dtype)
+    if len(values) == 0:
+        return _Evaluation(values, form.fill, tolerance=0.0, addends={"padding": form.fill})
     return _Evaluation(values, float(values[0]), tolerance=0.0, addends={})
 
 
@@ -97,7 +100,7 @@ def _sum(products: np.ndarray, addends: dict[str, float], *, roundings: int, dty
     return _Evaluation(products, total, gamma(roundings, dtype) * magnitude + roundings * _SMALLEST, addends)
 
 
-def _function(function: str, values: np.ndarray, constant: float) -> tuple[float, int]:
+def _function(function: str, values: np.ndarray, *, constant: float | None) -> tuple[float, int]:
     """Evaluate a pointwise function; say how many roundings torch may make."""
     first = float(values[0])
     if function == "relu":
@@ -107,7 +110,12 @@ def _function(function: str, values: np.ndarray, constant: float) -> tuple[float
     if function == "sigmoid":
         small = math.exp(-abs(first))  # of the two branches the one that cannot overflow
         return (1.0 if first >= 0 else small) / (1.0 + small), FUNCTION_ROUNDINGS
-    return math.prod(values.tolist()) * constant, len(values)
+    if function == "multiply":
+        return math.prod(values.tolist()) * (1.0 if constant is None else constant), len(values)
+    if function == "power":
+        return float(values[0] ** np.float64(constant)), FUNCTION_ROUNDINGS
+    # Two roundings: instead of dividing by a constant torch may multiply by its reciprocal.
+    return float(values[0] / (values[1] if constant is None else np.float64(constant))), 2
 
 
 def _normalise(form: Normalisation, own: int, values: np.ndarray, *, dtype: torch.dtype) -> _Evaluation:

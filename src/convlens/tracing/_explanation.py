@@ -40,7 +40,8 @@ class Explanation:
         values: those numbers, float64.
         weights: of the same length, or None.
         products: what each adds, float64.
-        addends: what counts beside the terms, by name: "bias", "shift", "constant"; in a softmax "largest".
+        addends: what counts beside the terms, by name: "bias", "shift", "constant"; in a softmax "largest"; where a
+            padded input is left "padding".
         total: the form's value in float64.
         recorded: what the net computed.
         tolerance: how far the two may lie apart by rounding alone (`_bounds.py`).

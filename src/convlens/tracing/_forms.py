@@ -58,13 +58,14 @@ class Pointwise(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_fie
     """A function of the numbers at the same place of each input, which broadcast as NumPy's do.
 
     Attributes:
-        function: add is the sum of scale * input, plus constant; multiply the product of the inputs, times constant.
+        function: add is the sum of scale * input, plus constant; multiply the product of the inputs, times constant;
+            divide the first input by the second, or by constant; power is the input to the constant-th power.
         inputs: keys of activations or weights.
         scales: of add: one factor an input; else None.
-        constant: of add and multiply, or None.
+        constant: of add, multiply, divide and power, or None.
     """
 
-    function: Literal["relu", "tanh", "sigmoid", "add", "multiply"]
+    function: Literal["relu", "tanh", "sigmoid", "add", "multiply", "divide", "power"]
     inputs: tuple[str, ...]
     scales: tuple[float, ...] | None
     constant: float | None
@@ -79,24 +80,27 @@ class Normalisation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag
 
 
 class Rearrangement(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="rearrangement"):
-    """Every output number is one input number.
+    """Every output number is one input number, or beside a padded input a constant.
 
     Attributes:
         how: reshape keeps the row-major order; concatenate joins along `axis`; permute has output axis i from input
-            axis `axes[i]`; slice reads starts + index * steps.
+            axis `axes[i]`; slice reads starts + index * steps; pad reads starts + index, starts being negative, and
+            is `fill` where that lies outside the input.
         inputs: keys; one, but for concatenate.
         axis: of concatenate, else 0.
         axes: of permute, else empty.
-        starts: of slice, one a dimension, else empty.
+        starts: of slice and pad, one a dimension, else empty.
         steps: of slice, one a dimension, else empty.
+        fill: of pad, else 0.
     """
 
-    how: Literal["reshape", "concatenate", "permute", "slice"]
+    how: Literal["reshape", "concatenate", "permute", "slice", "pad"]
     inputs: tuple[str, ...]
     axis: int = 0
     axes: Numbers = ()
     starts: Numbers = ()
     steps: Numbers = ()
+    fill: float = 0.0
 
 
 Form = WeightedSum | Maximum | Pointwise | Normalisation | Rearrangement

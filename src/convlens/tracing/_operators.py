@@ -4,6 +4,7 @@ An entry gets a `Reader`, which knows the keys of tensors, and the call's argume
 A new operator is one entry here. What an entry cannot describe it refuses with `NoFormError` and a reason.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, runtime_checkable
 
@@ -139,21 +140,27 @@ def _average(
     )
 
 
-@_entry(aten.avg_pool2d.default)
-def _average_pool(reader: Reader, call: dict[str, Any], output: Tensor) -> Form:
-    _want_batch(output, axes=2)
-    if call["ceil_mode"]:
-        raise NoFormError("Average pooling with ceil_mode has no form yet.")
-    padding = _per_axis(call["padding"], 2)
-    kernel = _per_axis(call["kernel_size"], 2)
-    counted = call["count_include_pad"] or not any(padding)
-    return _average(
-        reader.activation(call["self"]),
-        kernel=kernel,
-        stride=_per_axis(call["stride"], 2) or kernel,
-        padding=padding,
-        divisor=call["divisor_override"] or ("window" if counted else "inside"),
-    )
+def _average_pool_entry(axes: int) -> Entry:
+    def entry(reader: Reader, call: dict[str, Any], output: Tensor) -> Form:
+        _want_batch(output, axes=axes)
+        if call["ceil_mode"]:
+            raise NoFormError("Average pooling with ceil_mode has no form yet.")
+        padding = _per_axis(call["padding"], axes)
+        kernel = _per_axis(call["kernel_size"], axes)
+        counted = call["count_include_pad"] or not any(padding)
+        return _average(
+            reader.activation(call["self"]),
+            kernel=kernel,
+            stride=_per_axis(call["stride"], axes) or kernel,
+            padding=padding,
+            divisor=call["divisor_override"] or ("window" if counted else "inside"),
+        )
+
+    return entry
+
+
+_entry(aten.avg_pool2d.default)(_average_pool_entry(2))
+_entry(aten.avg_pool3d.default)(_average_pool_entry(3))
 
 
 @_entry(aten._adaptive_avg_pool2d.default)
@@ -209,7 +216,10 @@ for _name in ("relu", "tanh", "sigmoid"):
 
 def _held(number: float, output: Tensor) -> float:
     """Return a constant as an operator reads it: rounded to the type of what it makes."""
-    return torch.tensor(number, dtype=output.dtype).item() if output.is_floating_point() else float(number)
+    held = torch.tensor(number, dtype=output.dtype).item() if output.is_floating_point() else float(number)
+    if not math.isfinite(held):
+        raise NoFormError("A constant that is infinity or no number has no form: JSON cannot hold it.")
+    return held
 
 
 def _addition_entry(sign: int) -> Entry:
@@ -232,6 +242,20 @@ def _multiply(reader: Reader, call: dict[str, Any], output: Tensor) -> Form:
     if not isinstance(second, Tensor):
         return Pointwise("multiply", (reader.activation(first),), scales=None, constant=_held(second, output))
     return Pointwise("multiply", (reader.number(first), reader.number(second)), scales=None, constant=None)
+
+
+@_entry(aten.div.Tensor, aten.div_.Tensor)
+def _divide(reader: Reader, call: dict[str, Any], output: Tensor) -> Form:
+    first, second = call["self"], call["other"]
+    if not isinstance(second, Tensor):
+        return Pointwise("divide", (reader.activation(first),), scales=None, constant=_held(second, output))
+    return Pointwise("divide", (reader.number(first), reader.number(second)), scales=None, constant=None)
+
+
+@_entry(aten.pow.Tensor_Scalar, aten.pow_.Scalar)
+def _power(reader: Reader, call: dict[str, Any], output: Tensor) -> Form:
+    constant = _held(call["exponent"], output)
+    return Pointwise("power", (reader.activation(call["self"]),), scales=None, constant=constant)
 
 
 def _normalisation_entry(function: Any) -> Entry:
@@ -287,6 +311,13 @@ def _transpose(reader: Reader, call: dict[str, Any], output: Tensor) -> Form:
     first, second = call.get("dim0", 0) % len(axes), call.get("dim1", 1) % len(axes)
     axes[first], axes[second] = axes[second], axes[first]
     return Rearrangement("permute", (reader.activation(call["self"]),), axes=tuple(axes))
+
+
+@_entry(aten.constant_pad_nd.default)
+def _pad(reader: Reader, call: dict[str, Any], output: Tensor) -> Form:
+    before = call["pad"][::2]  # of the last axis first
+    starts = (0,) * (output.dim() - len(before)) + tuple(-number for number in reversed(before))
+    return Rearrangement("pad", (reader.activation(call["self"]),), starts=starts, fill=_held(call["value"], output))
 
 
 @_entry(aten.slice.Tensor)

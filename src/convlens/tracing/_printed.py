@@ -19,7 +19,7 @@ class PrintedExplanation:
         decimals: how many all of them have.
         terms: products of a sum, exponentials of a softmax, else the values read; in the order of `Explanation.terms`.
         subtotals: of the terms of each (source layer, channel), in order.
-        addends: bias, shift or constant of a sum.
+        addends: bias, shift or constant of a sum; what stands for a number outside a padded input.
         sum: of all terms and addends as printed, exactly; of a softmax, of its exponentials. Else None.
         total: the form's value. Of a sum it is `sum`.
         recorded: what the net computed.
@@ -60,7 +60,8 @@ def print_numbers(explanation: Explanation) -> PrintedExplanation:
         group = (term.source, term.index[0])
         subtotals[group] = subtotals.get(group, 0) + units
     adds = is_sum(explanation)
-    addends = {name: to_units(value, decimals) for name, value in explanation.addends.items()} if adds else {}
+    has_addends = adds or isinstance(explanation.call.form, Rearrangement)
+    addends = {name: to_units(value, decimals) for name, value in explanation.addends.items()} if has_addends else {}
     sums = adds or isinstance(explanation.call.form, Normalisation)
     total_of_terms = sum(subtotals.values()) + sum(addends.values())
     total = total_of_terms if adds else to_units(explanation.total, decimals)

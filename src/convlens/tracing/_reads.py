@@ -127,4 +127,8 @@ def _rearranged_read(
             source[input_axis] = index[output_axis]
     elif form.how == "slice":
         source = [start + position * step for start, position, step in zip(form.starts, index, form.steps, strict=True)]
+    elif form.how == "pad":
+        source = [start + position for start, position in zip(form.starts, index, strict=True)]
+        if not all(0 <= at < size for at, size in zip(source, shape_of(key), strict=True)):
+            return Reads(key, np.empty((0, len(source)), dtype=np.int64), None)
     return Reads(key, np.array([source]), None)

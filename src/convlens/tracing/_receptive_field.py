@@ -88,6 +88,16 @@ def _read_masks(form: Form, mask: np.ndarray, shapes: Mapping[str, Shape]) -> li
         read = np.zeros(shapes[form.inputs[0]], dtype=bool)
         read[_strided(form.starts, form.steps, mask.shape)] = mask
         return [read]
+    if form.how == "pad":
+        sizes = shapes[form.inputs[0]]
+        spans = [
+            (max(start, 0), max(min(start + count, size), start, 0))
+            for start, count, size in zip(form.starts, mask.shape, sizes, strict=True)
+        ]
+        read = np.zeros(sizes, dtype=bool)
+        kept = tuple(slice(first - start, end - start) for (first, end), start in zip(spans, form.starts, strict=True))
+        read[tuple(slice(first, end) for first, end in spans)] = mask[kept]
+        return [read]
     ends = np.cumsum([shapes[key][form.axis] for key in form.inputs])
     return np.split(mask, ends[:-1], axis=form.axis)
 

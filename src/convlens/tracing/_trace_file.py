@@ -153,8 +153,11 @@ def _at_axis(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
 
 
 def _broadcast(shapes: list[tuple[int, ...]], form: Pointwise) -> tuple[int, ...]:
-    if form.function in ("relu", "tanh", "sigmoid") and len(shapes) != 1:
+    most = 2 if form.function == "divide" and form.constant is None else 1
+    if form.function not in ("add", "multiply") and len(shapes) != most:
         raise ShapeError(f"{form.function} of {len(shapes)} inputs")
+    if form.function == "power" and form.constant is None:
+        raise ShapeError("power has a constant")
     if (form.scales is not None) != (form.function == "add") or len(form.scales or shapes) != len(shapes):
         raise ShapeError("add has one scale an input, other functions none")
     longest = max(map(len, shapes))
@@ -183,6 +186,10 @@ def _rearranged(form: Rearrangement, before: list[tuple[int, ...]], after: tuple
         if sorted(form.axes) != list(range(len(first))):
             raise ShapeError(f"axes {form.axes} of {len(first)}")
         return tuple(first[axis] for axis in form.axes)
+    if form.how == "pad":
+        if not len(form.starts) == len(first) == len(after):
+            raise ShapeError(f"a padding of {len(form.starts)} axes of {first} to {after}")
+        return after
     ends = [start + step * (count - 1) for start, step, count in zip(form.starts, form.steps, after, strict=True)]
     if any(
         not (start >= 0 and step > 0 and end < size)
