@@ -2,6 +2,7 @@
 // src/convlens/tracing/_explain.py; tests/golden holds the two together.
 
 import { eachTap, numbers, type Read, reads, type ShapeOf } from "./forms.ts";
+import { FUNCTIONS } from "./functions.ts";
 import { placeOf } from "./indexing.ts";
 import { countDecimals, rounded } from "./numbers.ts";
 import type { Call, Form, Maximum, Normalisation, Pointwise, Tensors, WeightedSum } from "./types.ts";
@@ -64,7 +65,7 @@ interface Evaluation {
 const ROUNDOFF = 2 ** -24; // of float32: half the distance from 1 to the next larger number
 const SMALLEST = 2 ** -126; // float32 loses digits below it: each rounding may add as much, at most
 const DERIVED_WEIGHT_ROUNDINGS = 8; // batch normalisation: what Python derives scale and shift with
-const FUNCTION_ROUNDINGS = 8; // tanh, sigmoid, exp: vectorised ones err by a few units in the last place
+const FUNCTION_ROUNDINGS = 8; // exp: a vectorised one errs by a few units in the last place
 
 /** Bound the relative error of this many roundings. Source: Higham (2002), section 3.1. */
 function gamma(roundings: number): number {
@@ -107,39 +108,10 @@ function maximum(values: number[]): Evaluation {
 function pointwise(form: Pointwise, values: number[], products: number[]): Evaluation {
   const addends = form.constant === null ? [] : ([["constant", form.constant]] as const);
   if (form.function === "add") return sum(products, addends, products.length + 1);
-  const { total, tolerance } = apply(form, values);
+  const { of, roundings, ofValue } = FUNCTIONS[form.function];
+  const total = of(values, form);
+  const tolerance = roundings ? rounding(ofValue ? values[0] : total, roundings) : 0;
   return { products: values, addends, total, tolerance, winner: null };
-}
-
-function apply(form: Pointwise, values: number[]): { total: number; tolerance: number } {
-  const [value] = values;
-  switch (form.function) {
-    case "multiply": {
-      const total = values.reduce((product, factor) => product * factor, 1) * (form.constant ?? 1);
-      return { total, tolerance: rounding(total, values.length) };
-    }
-    case "divide": {
-      const total = value / (form.constant ?? values[1]);
-      return { total, tolerance: rounding(total, 2) }; // torch may multiply by a constant's reciprocal
-    }
-    case "power": {
-      const total = value ** (form.constant ?? 1);
-      return { total, tolerance: rounding(total, FUNCTION_ROUNDINGS) };
-    }
-    case "tanh":
-    case "sigmoid": {
-      const total = form.function === "tanh" ? Math.tanh(value) : sigmoid(value);
-      return { total, tolerance: rounding(total, FUNCTION_ROUNDINGS) };
-    }
-    default:
-      return { total: Math.max(0, value), tolerance: 0 };
-  }
-}
-
-/** 1 / (1 + e^-value), by the branch that cannot overflow. */
-function sigmoid(value: number): number {
-  const small = Math.exp(-Math.abs(value));
-  return (value >= 0 ? 1 : small) / (1 + small);
 }
 
 function normalisation(form: Normalisation, values: number[], own: number): Evaluation {

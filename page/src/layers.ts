@@ -1,6 +1,7 @@
 // The layers of a net as the picture shows them: the input, and one for each call, in columns by how far from the input they are.
 
 import { INPUT, type ShapeOf } from "./forms.ts";
+import { FUNCTIONS } from "./functions.ts";
 import { count } from "./indexing.ts";
 import type { Call, Form } from "./types.ts";
 
@@ -81,7 +82,7 @@ function describe(form: Form | null): string {
     case "maximum":
       return `max ${window(form.kernel)}`;
     case "pointwise":
-      return POINTWISE[form.function];
+      return form.function === "add" ? "sum" : FUNCTIONS[form.function].title;
     case "normalisation":
       return form.function === "softmax" ? "softmax" : "log softmax";
     case "rearrangement":
@@ -89,15 +90,6 @@ function describe(form: Form | null): string {
   }
 }
 
-const POINTWISE = {
-  relu: "ReLU",
-  tanh: "tanh",
-  sigmoid: "sigmoid",
-  add: "sum",
-  multiply: "product",
-  divide: "quotient",
-  power: "power",
-} as const;
 const REARRANGEMENT = {
   reshape: "reshape",
   concatenate: "join",

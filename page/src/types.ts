@@ -34,10 +34,34 @@ export interface Maximum {
 
 export interface Pointwise {
   readonly kind: "pointwise";
-  readonly function: "relu" | "tanh" | "sigmoid" | "add" | "multiply" | "divide" | "power";
+  readonly function:
+    | "add"
+    | "multiply"
+    | "divide"
+    | "power"
+    | "relu"
+    | "leaky_relu"
+    | "elu"
+    | "selu"
+    | "gelu"
+    | "gelu_tanh"
+    | "silu"
+    | "mish"
+    | "softplus"
+    | "hardsigmoid"
+    | "hardswish"
+    | "clamp"
+    | "tanh"
+    | "sigmoid"
+    | "exp"
+    | "log"
+    | "erf"
+    | "abs";
   readonly inputs: readonly string[];
   readonly scales: readonly number[] | null;
   readonly constant: number | null;
+  readonly low?: number | null;
+  readonly high?: number | null;
 }
 
 export interface Normalisation {

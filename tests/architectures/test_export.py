@@ -1,5 +1,9 @@
-"""The nets through torch's compiler, torch.export and ONNX."""
+"""The nets through torch's compiler, torch.export and ONNX.
 
+CONVLENS_ALL_NETS=1 takes every net of the catalogue, for about half an hour.
+"""
+
+import os
 import warnings
 
 import pytest
@@ -12,6 +16,9 @@ from convlens import architectures
 NETS = ["lenet", "alexnet", "alexnet_2012", "zfnet", "googlenet", "googlenet_2014", "vgg11", "vgg11_bn", "vgg11_cifar",
         "resnet18", "resnet50", "resnet20_cifar", "preact_resnet18", "preact_resnet20_cifar", "densenet121",
         "densenet40_cifar"]  # fmt: skip
+ONNX = ["lenet", "alexnet", "zfnet", "googlenet", "vgg11", "resnet18", "densenet121"]
+if os.environ.get("CONVLENS_ALL_NETS") == "1":
+    NETS = ONNX = [entry.name for entry in architectures.entries()]
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
 
 
@@ -46,7 +53,7 @@ def test_an_exported_program_computes_the_same_for_batches_of_any_length(name: s
         torch.testing.assert_close(program.module()(more), net(more), rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["lenet", "alexnet", "zfnet", "googlenet", "vgg11", "resnet18", "densenet121"])
+@pytest.mark.parametrize("name", ONNX)
 def test_an_onnx_file_computes_the_same(name: str, tmp_path) -> None:
     onnxruntime = pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")

@@ -19,6 +19,13 @@ GOLDEN = Path(__file__).parent / "explanations.json"
 UNITS_PER_LAYER = 6
 
 
+FUNCTIONS = [
+    F.hardswish, F.hardsigmoid, F.mish, F.softplus, F.gelu, lambda x: F.gelu(x - 1, approximate="tanh"), F.silu, F.selu,
+    lambda x: F.elu(x - 1, 0.7), lambda x: F.leaky_relu(x, 0.3), lambda x: x.clamp(-0.2, 0.4), torch.exp, torch.erf,
+    torch.log, torch.abs, torch.rsqrt,
+]  # fmt: skip
+
+
 class EveryForm(nn.Module):
     """Two branches, joined; every operator that has a form, at odd strides, paddings, dilations and groups."""
 
@@ -37,6 +44,8 @@ class EveryForm(nn.Module):
         maps = self.response(F.pad(maps, (1, -1, 0, 0), value=0.25))
         left = self.pool(maps)
         right = self.average(left)[:, :, 1:, ::2]
+        for function in FUNCTIONS:
+            right = function(right)
         joined = torch.cat([left.tanh()[:, :2, :2], left.sigmoid()[:, 2:, :2] * 0.5], 1)
         total = joined + 2 * joined * joined - 1
         both = torch.cat([total.permute(0, 2, 3, 1).flatten(1), right[:, :, :2, :1].flatten(1)], 1)

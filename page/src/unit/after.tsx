@@ -2,6 +2,7 @@
 
 import { cssColour } from "../colour.ts";
 import { follow, type Step, type Way } from "../follow.ts";
+import { FUNCTIONS } from "../functions.ts";
 import { plain } from "../numbers.ts";
 import * as state from "../state.ts";
 import type { Pointwise } from "../types.ts";
@@ -70,7 +71,9 @@ function StepCard({ step }: { step: Step }) {
 /** What a function of one number does, in a word or two. */
 function byConstant({ function: name, constant }: Pointwise): string {
   const words = { add: "plus", multiply: "times", divide: "divided by", power: "to the power of" };
-  return name in words ? `${words[name as keyof typeof words]} ${plain(constant ?? 0)}` : name;
+  if (name === "add" || name === "multiply" || name === "divide" || name === "power")
+    return `${words[name]} ${plain(constant ?? 0)}`;
+  return FUNCTIONS[name].title;
 }
 
 function sentence({ call, wins, adds, readers, value }: Step): string {

@@ -1,34 +1,32 @@
 // A function of one number, drawn with the number on it.
 
+import { FUNCTIONS } from "../functions.ts";
 import { short } from "../numbers.ts";
-
-const FUNCTIONS = {
-  relu: { name: "ReLU", of: (x: number) => Math.max(0, x) },
-  tanh: { name: "tanh", of: Math.tanh },
-  sigmoid: { name: "sigmoid", of: (x: number) => 1 / (1 + Math.exp(-x)) },
-} as const;
+import type { Pointwise } from "../types.ts";
 
 const SIDE = 160; // of the drawing, in its own units
 const POINTS = 64;
 
 interface Props {
-  readonly function: keyof typeof FUNCTIONS;
-  readonly value: number;
+  readonly form: Pointwise & { readonly function: keyof typeof FUNCTIONS };
+  /** What it reads; where these are two, the second is held. */
+  readonly values: readonly number[];
   readonly result: number;
 }
 
-export function Curve({ function: name, value, result }: Props) {
-  const { of, name: title } = FUNCTIONS[name];
+export function Curve({ form, values: [value, ...held], result }: Props) {
+  const { of, title } = FUNCTIONS[form.function];
   const reach = Math.max(1, Math.abs(value)) * 1.25;
-  const top = name === "relu" ? reach : 1.25;
-  const bottom = name === "tanh" ? -top : -0.25 * top;
-  const x = (at: number) => (SIDE / 2) * (1 + at / reach);
-  const height = (SIDE / 2) * (name === "tanh" ? 1.2 : 1);
-  const y = (at: number) => (height * (top - at)) / (top - bottom);
-  const points = Array.from({ length: POINTS + 1 }, (_, i) => {
+  const drawn = Array.from({ length: POINTS + 1 }, (_, i) => {
     const at = reach * ((2 * i) / POINTS - 1);
-    return `${x(at)},${y(of(at))}`;
-  });
+    return { at, becomes: of([at, ...held], form) };
+  }).filter(({ becomes }) => Number.isFinite(becomes));
+  const top = 1.15 * Math.max(0.1, ...drawn.map(({ becomes }) => becomes));
+  const bottom = 1.15 * Math.min(-0.2 * top, ...drawn.map(({ becomes }) => becomes));
+  const height = (SIDE / 2) * (bottom < -0.5 * top ? 1.2 : 1);
+  const x = (at: number) => (SIDE / 2) * (1 + at / reach);
+  const y = (at: number) => (height * (top - at)) / (top - bottom);
+  const points = drawn.map(({ at, becomes }) => `${x(at)},${y(becomes)}`);
   return (
     <figure class="curve">
       <figcaption>

@@ -1,6 +1,7 @@
 // The form of a unit as a formula, with its own indices.
 
 import type { ComponentChildren } from "preact";
+import { FUNCTIONS } from "../functions.ts";
 import { count } from "../indexing.ts";
 import { exact, MINUS } from "../numbers.ts";
 import type { Maximum, Normalisation, Pointwise, WeightedSum } from "../types.ts";
@@ -167,16 +168,6 @@ function PointwiseFormula({ opened, form }: { opened: Opened; form: Pointwise })
           <mo>)</mo>
         </mrow>
       );
-    case "tanh":
-    case "sigmoid":
-      return (
-        <mrow>
-          <mi>{form.function}</mi>
-          <mo>(</mo>
-          {terms}
-          <mo>)</mo>
-        </mrow>
-      );
     case "divide":
       return (
         <mfrac>
@@ -191,8 +182,18 @@ function PointwiseFormula({ opened, form }: { opened: Opened; form: Pointwise })
           <mn>{exact(form.constant ?? 1)}</mn>
         </msup>
       );
-    default:
+    case "add":
+    case "multiply":
       return <Joined terms={terms} form={form} />;
+    default:
+      return (
+        <mrow>
+          <mi>{FUNCTIONS[form.function].title}</mi>
+          <mo>(</mo>
+          {terms.map((term, i) => (i === 0 ? term : [<mo key={i}>,</mo>, term]))}
+          <mo>)</mo>
+        </mrow>
+      );
   }
 }
 

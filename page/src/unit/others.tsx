@@ -4,6 +4,7 @@
 import type { ComponentChildren } from "preact";
 import { cssColour, inkOn } from "../colour.ts";
 import { channelsOf, type Explanation, type Term } from "../explain.ts";
+import { FUNCTIONS } from "../functions.ts";
 import { decimal, exact, printed } from "../numbers.ts";
 import * as state from "../state.ts";
 import type { Maximum, Pointwise, Rearrangement } from "../types.ts";
@@ -143,30 +144,44 @@ export function MaximumPart({ opened, explanation, form }: Props<Maximum>) {
   );
 }
 
-const SENTENCES: Readonly<Record<"relu" | "tanh" | "sigmoid", (term: Term) => string>> = {
-  relu: ({ value }) =>
-    value > 0 ? "It is positive: ReLU lets it through." : "It is not positive: ReLU makes it 0.",
-  tanh: () => "tanh squeezes it between −1 and 1.",
-  sigmoid: () => "The sigmoid squeezes it between 0 and 1.",
-};
+type FunctionName = Exclude<Pointwise["function"], "add" | ProductName>;
 
-/** ReLU, tanh, sigmoid: a function of one number, drawn with the number on it. */
-export function FunctionPart({
-  opened,
-  explanation,
-  form,
-}: Props<Pointwise & { function: "relu" | "tanh" | "sigmoid" }>) {
+/** What a function of one number does to it. */
+function doing(form: Pointwise & { function: FunctionName }, [{ value }, slope]: readonly Term[]): string {
+  const { title } = FUNCTIONS[form.function];
+  switch (form.function) {
+    case "relu":
+      return value > 0 ? "It is positive: ReLU lets it through." : "It is not positive: ReLU makes it 0.";
+    case "leaky_relu":
+      return value > 0
+        ? "It is positive: leaky ReLU lets it through."
+        : `It is not positive: leaky ReLU makes it ${exact(form.constant ?? slope.value)} times that.`;
+    case "clamp":
+      if (value < (form.low ?? value)) return `It is below ${exact(form.low ?? 0)}, and becomes that.`;
+      if (value > (form.high ?? value)) return `It is above ${exact(form.high ?? 0)}, and becomes that.`;
+      return "It is within the bounds, and goes through.";
+    case "tanh":
+      return "tanh squeezes it between −1 and 1.";
+    case "sigmoid":
+      return "The sigmoid squeezes it between 0 and 1.";
+    default:
+      return `It becomes its ${title}.`;
+  }
+}
+
+/** ReLU, tanh and their like: a function of one number, drawn with the number on it. */
+export function FunctionPart({ opened, explanation, form }: Props<Pointwise & { function: FunctionName }>) {
   const [term] = explanation.terms;
   return (
     <div class="sum">
       <div class="side-by-side">
-        <Source opened={opened} terms={explanation.terms} winner={null} />
+        <Source opened={opened} terms={[term]} winner={null} />
         <div>
           <h3>{readName(term)}</h3>
           <TermButton term={term} number={0} explanation={explanation} />
-          <p>{SENTENCES[form.function](term)}</p>
+          <p>{doing(form, explanation.terms)}</p>
         </div>
-        <Curve function={form.function} value={term.value} result={explanation.total} />
+        <Curve form={form} values={explanation.terms.map(({ value }) => value)} result={explanation.total} />
       </div>
       <Result explanation={explanation} />
     </div>

@@ -11,6 +11,7 @@ from convlens.errors import UnsupportedError
 from convlens.tracing._bounds import DERIVED_WEIGHT_ROUNDINGS, FUNCTION_ROUNDINGS, gamma
 from convlens.tracing._explanation import Explanation
 from convlens.tracing._forms import Call, Form, Maximum, Normalisation, Pointwise, WeightedSum
+from convlens.tracing._functions import FUNCTIONS
 from convlens.tracing._reads import Index, reads
 
 _SMALLEST = 2.0**-126  # float32 has fewer digits below it: what a rounding may lose beyond its relative share
@@ -84,8 +85,10 @@ def _evaluate(
         constant = {} if form.constant is None else {"constant": form.constant}
         if form.function == "add":
             return _sum(values * factors, constant, roundings=len(values) + 1, dtype=dtype)
-        total, roundings = _function(form.function, values, constant=form.constant)
-        tolerance = gamma(roundings, dtype) * abs(total) + roundings * _SMALLEST
+        function = FUNCTIONS[form.function]
+        total = function.of(values.tolist(), form)
+        magnitude = abs(float(values[0]) if function.of_value else total)
+        tolerance = _rounding(magnitude, function.roundings, dtype=dtype)
         return _Evaluation(values, total, tolerance, constant)
     if isinstance(form, Normalisation):
         return _normalise(form, index[form.axis], values, dtype=dtype)
@@ -97,25 +100,12 @@ def _evaluate(
 def _sum(products: np.ndarray, addends: dict[str, float], *, roundings: int, dtype: torch.dtype) -> _Evaluation:
     magnitude = float(np.abs(products).sum()) + sum(map(abs, addends.values()))
     total = float(products.sum()) + sum(addends.values())
-    return _Evaluation(products, total, gamma(roundings, dtype) * magnitude + roundings * _SMALLEST, addends)
+    return _Evaluation(products, total, _rounding(magnitude, roundings, dtype=dtype), addends)
 
 
-def _function(function: str, values: np.ndarray, *, constant: float | None) -> tuple[float, int]:
-    """Evaluate a pointwise function; say how many roundings torch may make."""
-    first = float(values[0])
-    if function == "relu":
-        return (first if first > 0 or math.isnan(first) else 0.0), 0
-    if function == "tanh":
-        return math.tanh(first), FUNCTION_ROUNDINGS
-    if function == "sigmoid":
-        small = math.exp(-abs(first))  # of the two branches the one that cannot overflow
-        return (1.0 if first >= 0 else small) / (1.0 + small), FUNCTION_ROUNDINGS
-    if function == "multiply":
-        return math.prod(values.tolist()) * (1.0 if constant is None else constant), len(values)
-    if function == "power":
-        return float(values[0] ** np.float64(constant)), FUNCTION_ROUNDINGS
-    # Two roundings: instead of dividing by a constant torch may multiply by its reciprocal.
-    return float(values[0] / (values[1] if constant is None else np.float64(constant))), 2
+def _rounding(magnitude: float, roundings: int, *, dtype: torch.dtype) -> float:
+    """Bound how far this many roundings lead from a number of this magnitude."""
+    return gamma(roundings, dtype) * magnitude + roundings * _SMALLEST if roundings else 0.0
 
 
 def _normalise(form: Normalisation, own: int, values: np.ndarray, *, dtype: torch.dtype) -> _Evaluation:

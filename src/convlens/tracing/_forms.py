@@ -59,16 +59,24 @@ class Pointwise(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_fie
 
     Attributes:
         function: add is the sum of scale * input, plus constant; multiply the product of the inputs, times constant;
-            divide the first input by the second, or by constant; power is the input to the constant-th power.
+            divide the first input by the second, or by constant; power is the input to the constant-th power;
+            leaky_relu multiplies a negative number by constant, or by the second input; elu has constant * (e^x - 1)
+            for it; clamp keeps to low and high. The others read one number (`_functions.py`).
         inputs: keys of activations or weights.
         scales: of add: one factor an input; else None.
-        constant: of add, multiply, divide and power, or None.
+        constant: of those that say so, or None.
+        low: of clamp: the least, or None.
+        high: of clamp: the most, or None.
     """
 
-    function: Literal["relu", "tanh", "sigmoid", "add", "multiply", "divide", "power"]
+    function: Literal["add", "multiply", "divide", "power", "relu", "leaky_relu", "elu", "selu", "gelu", "gelu_tanh",
+                      "silu", "mish", "softplus", "hardsigmoid", "hardswish", "clamp", "tanh", "sigmoid", "exp", "log",
+                      "erf", "abs"]  # fmt: skip
     inputs: tuple[str, ...]
-    scales: tuple[float, ...] | None
-    constant: float | None
+    scales: tuple[float, ...] | None = None
+    constant: float | None = None
+    low: float | None = None
+    high: float | None = None
 
 
 class Normalisation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="normalisation"):

@@ -48,11 +48,14 @@ def print_numbers(explanation: Explanation) -> PrintedExplanation:
     """Choose the decimals of an explanation and print its numbers.
 
     Args:
-        explanation: of finite numbers.
+        explanation: of any unit.
 
     Returns:
-        Strings in which the subtotals are the sums of the terms and the total that of subtotals and addends, exactly.
+        Strings in which the subtotals are the sums of the terms and the total that of subtotals and addends, exactly;
+        where a number is infinite or NaN, with nine digits each, which need not add up.
     """
+    if not np.isfinite([*explanation.values, *explanation.products, explanation.total, explanation.recorded]).all():
+        return _print_each(explanation)
     decimals = _decimals(explanation)
     terms = [to_units(product, decimals) for product in explanation.products.tolist()]
     subtotals: dict[tuple[str, int], int] = {}
@@ -76,6 +79,27 @@ def print_numbers(explanation: Explanation) -> PrintedExplanation:
         recorded=format_units(recorded, decimals),
         difference=format_units(total - recorded, decimals),
         tolerance=format_tolerance(explanation.tolerance),
+    )
+
+
+def _print_each(explanation: Explanation) -> PrintedExplanation:
+    def text(number: float) -> str:
+        return f"{number:.9g}".replace("-", "\N{MINUS SIGN}")
+
+    subtotals: dict[tuple[str, int], float] = {}
+    for term in explanation.terms:
+        group = (term.source, term.index[0])
+        subtotals[group] = subtotals.get(group, 0.0) + term.product
+    return PrintedExplanation(
+        decimals=0,
+        terms=[text(product) for product in explanation.products.tolist()],
+        subtotals={group: text(number) for group, number in subtotals.items()},
+        addends={name: text(number) for name, number in explanation.addends.items()},
+        sum=text(sum(subtotals.values())) if isinstance(explanation.call.form, Normalisation) else None,
+        total=text(explanation.total),
+        recorded=text(explanation.recorded),
+        difference=text(explanation.difference),
+        tolerance=text(explanation.tolerance),
     )
 
 

@@ -24,6 +24,7 @@ from convlens.tracing._forms import (
     sources,
     weight_keys,
 )
+from convlens.tracing._functions import TAKES_TWO
 from convlens.tracing._receptive_field import INPUT
 
 _HEADER = "convlens.trace"  # the key in the file's metadata
@@ -153,11 +154,11 @@ def _at_axis(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
 
 
 def _broadcast(shapes: list[tuple[int, ...]], form: Pointwise) -> tuple[int, ...]:
-    most = 2 if form.function == "divide" and form.constant is None else 1
-    if form.function not in ("add", "multiply") and len(shapes) != most:
+    takes = 2 if form.function in TAKES_TWO and form.constant is None else 1
+    if form.function not in ("add", "multiply") and len(shapes) != takes:
         raise ShapeError(f"{form.function} of {len(shapes)} inputs")
-    if form.function == "power" and form.constant is None:
-        raise ShapeError("power has a constant")
+    if form.function in ("power", "elu") and form.constant is None:
+        raise ShapeError(f"{form.function} has a constant")
     if (form.scales is not None) != (form.function == "add") or len(form.scales or shapes) != len(shapes):
         raise ShapeError("add has one scale an input, other functions none")
     longest = max(map(len, shapes))

@@ -1,0 +1,161 @@
+"""Operators that add up what lies under a window, or take the largest of it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from convlens.tracing._entries import Entry, NoFormError, Reader, entry_for, per_axis
+from convlens.tracing._forms import Form, Maximum, WeightedSum
+
+aten = torch.ops.aten
+
+
+@entry_for(aten.convolution.default)
+def _convolution(reader: Reader, call: dict[str, Any], output: Tensor) -> Form:
+    if call["transposed"]:
+        raise NoFormError("A transposed convolution has no form yet.")
+    axes = output.dim() - 2
+    return WeightedSum(
+        input=reader.activation(call["input"]),
+        weight=reader.weight(call["weight"], "weight"),
+        bias=None if call["bias"] is None else reader.weight(call["bias"], "bias"),
+        shift=None,
+        groups=call["groups"],
+        kernel=tuple(call["weight"].shape[2:]),
+        stride=per_axis(call["stride"], axes),
+        padding=per_axis(call["padding"], axes),
+        dilation=per_axis(call["dilation"], axes),
+        divisor=None,
+    )
+
+
+def _linear_form(reader: Reader, features: Tensor, weight: Tensor, bias: Tensor | None) -> Form:
+    return WeightedSum(
+        input=reader.activation(features),
+        weight=reader.weight(weight, "weight"),
+        bias=None if bias is None else reader.weight(bias, "bias"),
+        shift=None,
+        groups=1,
+        kernel=(),
+        stride=(),
+        padding=(),
+        dilation=(),
+        divisor=None,
+    )
+
+
+@entry_for(aten.addmm.default)
+def _linear_with_bias(reader: Reader, call: dict[str, Any], output: Tensor) -> Form:
+    if call["beta"] != 1 or call["alpha"] != 1 or call["self"].dim() != 1:
+        raise NoFormError("addmm has a form as a linear layer calls it: a bias for each column, beta and alpha of 1.")
+    return _linear_form(reader, call["mat1"], call["mat2"].t(), call["self"])
+
+
+@entry_for(aten.mm.default)
+def _linear_without_bias(reader: Reader, call: dict[str, Any], output: Tensor) -> Form:
+    return _linear_form(reader, call["self"], call["mat2"].t(), None)
+
+
+@entry_for(aten.native_batch_norm.default)
+def _batch_norm(reader: Reader, call: dict[str, Any], output: Tensor) -> Form:
+    if call["training"]:
+        raise NoFormError("Batch normalisation in training mode reads the whole batch, and has no form.")
+    scale = (call["running_var"].double() + call["eps"]).rsqrt()
+    if call["weight"] is not None:
+        scale = scale * call["weight"].double()
+    shift = -call["running_mean"].double() * scale
+    axes = output.dim() - 2
+    return WeightedSum(
+        input=reader.activation(call["input"]),
+        weight=reader.weight(scale.float().reshape(-1, 1, *[1] * axes), "scale"),
+        bias=None if call["bias"] is None else reader.weight(call["bias"], "bias"),
+        shift=reader.weight(shift.float(), "shift"),
+        groups=len(scale),
+        kernel=(1,) * axes,
+        stride=(1,) * axes,
+        padding=(0,) * axes,
+        dilation=(1,) * axes,
+        divisor=None,
+    )
+
+
+def _average(
+    source: str, *, kernel: Sequence[int], stride: Sequence[int], padding: Sequence[int], divisor: Any
+) -> Form:
+    return WeightedSum(
+        input=source,
+        weight=None,
+        bias=None,
+        shift=None,
+        groups=1,
+        kernel=tuple(kernel),
+        stride=tuple(stride),
+        padding=tuple(padding),
+        dilation=(1,) * len(kernel),
+        divisor=divisor,
+    )
+
+
+def _average_poolentry_for(axes: int) -> Entry:
+    def entry(reader: Reader, call: dict[str, Any], output: Tensor) -> Form:
+        _want_batch(output, axes=axes)
+        if call["ceil_mode"]:
+            raise NoFormError("Average pooling with ceil_mode has no form yet.")
+        padding = per_axis(call["padding"], axes)
+        kernel = per_axis(call["kernel_size"], axes)
+        counted = call["count_include_pad"] or not any(padding)
+        return _average(
+            reader.activation(call["self"]),
+            kernel=kernel,
+            stride=per_axis(call["stride"], axes) or kernel,
+            padding=padding,
+            divisor=call["divisor_override"] or ("window" if counted else "inside"),
+        )
+
+    return entry
+
+
+entry_for(aten.avg_pool2d.default)(_average_poolentry_for(2))
+entry_for(aten.avg_pool3d.default)(_average_poolentry_for(3))
+
+
+@entry_for(aten._adaptive_avg_pool2d.default)
+def _adaptive_average_pool(reader: Reader, call: dict[str, Any], output: Tensor) -> Form:
+    _want_batch(output, axes=2)
+    sizes = list(zip(call["self"].shape[2:], output.shape[2:], strict=True))
+    if any(before % after for before, after in sizes):
+        raise NoFormError("Adaptive pooling has a form where the output's size divides the input's.")
+    kernel = [before // after for before, after in sizes]
+    return _average(reader.activation(call["self"]), kernel=kernel, stride=kernel, padding=(0, 0), divisor="window")
+
+
+@entry_for(aten.mean.dim)
+def _mean(reader: Reader, call: dict[str, Any], output: Tensor) -> Form:
+    before = call["self"]
+    averaged = sorted(axis % before.dim() for axis in call["dim"] or range(before.dim()))
+    if averaged != list(range(2, before.dim())) or not call["keepdim"]:
+        raise NoFormError("A mean has a form as global average pooling: over all rows and columns, which are kept.")
+    kernel = before.shape[2:]
+    return _average(
+        reader.activation(before), kernel=kernel, stride=kernel, padding=[0] * len(kernel), divisor="window"
+    )
+
+
+@entry_for(aten.max_pool2d_with_indices.default)
+def _max_pool(reader: Reader, call: dict[str, Any], output: Tensor) -> Form:
+    _want_batch(output, axes=2)
+    kernel = per_axis(call["kernel_size"], 2)
+    return Maximum(
+        input=reader.activation(call["self"]),
+        kernel=kernel,
+        stride=per_axis(call["stride"], 2) or kernel,
+        padding=per_axis(call["padding"], 2),
+        dilation=per_axis(call["dilation"], 2),
+    )
+
+
+def _want_batch(output: Tensor, *, axes: int) -> None:
+    if output.dim() != axes + 2:
+        raise NoFormError("Pooling has a form for whole batches: item, channel, row, column.")
