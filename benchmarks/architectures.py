@@ -48,12 +48,18 @@ def measure(name: str, setting: str) -> dict[str, object]:
     return {**json.loads(done.stdout.strip().splitlines()[-1]), "date": datetime.date.today().isoformat()}
 
 
+def cell(found: dict) -> str:
+    """Write medians of ours and theirs, that of the ratios, how many rounds there were, and how far these lie apart."""
+    spread = f", {found['least']:.2f} to {found['most']:.2f}" if "least" in found else ""
+    return f"{found['ours']:.1f}, {found['theirs']:.1f}, **{found['ratio']:.2f}** (n = {found['rounds']}{spread})"
+
+
 def report(measured: dict[str, dict[str, dict]]) -> None:
     """Write all that was measured into docs/measured.md."""
     lines = ["## Architectures against torchvision", ""]
     lines += [
         "Ours and theirs in alternation, with equal weights; `make torchvision` compares outputs, gradients and "
-        "statistics. Milliseconds are medians; a ratio is the median over the rounds of ours / theirs."
+        "statistics. Milliseconds are medians; a ratio is the median over the n rounds of ours / theirs, with the least and the most."
     ]
     for setting, words in SETTINGS.items():
         nets = {name: measured[setting][name] for name in NAMES if name in measured.get(setting, {})}
@@ -65,20 +71,17 @@ def report(measured: dict[str, dict[str, dict]]) -> None:
             "",
             f"### {words[0].upper()}{words[1:]}",
             "",
-            "| ms: ours, theirs, ratio | " + " | ".join(columns) + " |",
-            "| --- |" + " --- |" * len(columns),
+            "| ms: ours, theirs, ratio | " + " | ".join(columns) + " | measured |",
+            "| --- |" + " --- |" * len(columns) + " --- |",
         ]
         for name, net in nets.items():
-            cells = (
-                f"{found['ours']:.1f}, {found['theirs']:.1f}, **{found['ratio']:.2f}**"
-                for found in net["results"].values()
-            )
-            lines += [f"| `{name}` | {' | '.join(cells)} |"]
-        for words, summary in (("median", median), ("geometric mean", geometric_mean), ("largest", max)):
-            lines += [f"| {words} of the ratios | " + " | ".join(f"{summary(ratios[c]):.3f}" for c in columns) + " |"]
-        first = next(iter(nets.values()))
-        versions = ", ".join(f"{name} {number}" for name, number in first["versions"].items())
-        lines += ["", f"{first['threads']} threads, {versions}. {machine('convlens')}"]
+            cells = " | ".join(map(cell, net["results"].values()))
+            lines += [f"| `{name}` | {cells} | {net['date']}, {net['threads']} threads |"]
+        for what, summary in (("median", median), ("geometric mean", geometric_mean), ("largest", max)):
+            cells = " | ".join(f"{summary(ratios[column]):.3f}" for column in columns)
+            lines += [f"| {what} of the ratios | {cells} | {len(nets)} of {len(NAMES)} nets |"]
+        versions = {f"{name} {number}" for net in nets.values() for name, number in net["versions"].items()}
+        lines += ["", f"{', '.join(sorted(versions))}. {machine('convlens')}"]
     write_section("architectures", lines)
 
 

@@ -25,7 +25,7 @@ CARD = ROOT / "docs" / "lenet-four.md"
 FILE = "lenet-four-cifar.safetensors"
 ALL, FOUR = "cifar10", "cifar-four"  # folders, as the card names them
 CLASSES = ("bird", "cat", "dog", "ship")
-OPTIONS = ["--net", "lenet_four", "--threads", "2", "--flip", "--shift", "0.125", "--precision", "bfloat16"]
+OPTIONS = ["--net", "lenet_four", "--threads", "1", "--flip", "--shift", "0.125", "--precision", "bfloat16"]
 FIRST = ["--epochs", "10"]  # on all ten classes, whose photos teach what photos are made of
 THEN = ["--epochs", "18"]  # on the four
 

@@ -24,8 +24,8 @@ from convlens import architectures
 
 SIDE = 224
 BATCHES = (1, 8)
-SECONDS = 2.5  # for each comparison, at least
-ROUNDS = (3, 25)  # at least, at most
+SECONDS = 6.0  # for each comparison, at least
+ROUNDS = (5, 25)  # at least, at most
 
 
 def build(name: str) -> tuple[nn.Module, nn.Module]:
@@ -53,6 +53,8 @@ def in_alternation(ours: Callable[[], object], theirs: Callable[[], object]) -> 
         "theirs": statistics.median(times[1]) * 1e3,
         "ratio": statistics.median(ratios),
         "rounds": len(ratios),
+        "least": min(ratios),
+        "most": max(ratios),
     }
 
 

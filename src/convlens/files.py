@@ -1,7 +1,9 @@
-"""Files that are whole or not there: a temporary name, flushed, synced, renamed."""
+"""Files that are whole or not there: a temporary name, flushed, synced, renamed. And one process at a time."""
 
 import os
-import tempfile
+import secrets
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -12,13 +14,27 @@ def write_whole(path: Path, content: bytes) -> None:
         path: the file's final name; its folder must exist.
         content: all its bytes.
     """
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    with made_whole(path) as temporary:
+        temporary.write_bytes(content)
+
+
+@contextmanager
+def made_whole(path: Path) -> Generator[Path]:
+    """Offer a temporary file to write to, which takes its final name when the block ends well, and goes if it fails.
+
+    Args:
+        path: the final name; its folder must exist. Who may read the file is as for any new one (the umask).
+
+    Yields:
+        The temporary file, empty, in the same folder.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
+    os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-        put_in_place(Path(temporary), path)
+        yield temporary
+        put_in_place(temporary, path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
 
 
@@ -38,3 +54,28 @@ def put_in_place(temporary: Path, path: Path) -> None:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+@contextmanager
+def locked(path: Path) -> Generator[None]:
+    """Let one process at a time make a file. The system lets go of a lock when its process ends, however it ends.
+
+    Args:
+        path: what is made; the lock is an empty file beside it, which stays. Missing folders are made.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_name(f".{path.name}.lock").open("ab") as file:
+        if os.name == "posix":
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX)
+        else:
+            import msvcrt
+
+            while True:
+                try:
+                    msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)  # waits ten seconds
+                    break
+                except OSError:
+                    continue
+        yield

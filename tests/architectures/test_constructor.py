@@ -117,9 +117,23 @@ def test_what_is_no_shape_of_an_image_is_refused(image_shape: tuple[int, ...]) -
         architectures.resnet18(image_shape=image_shape)
 
 
-def test_a_negative_seed_is_refused() -> None:
-    with pytest.raises(NetError, match=r"whole number from 0 on\. Received seed=-1\. Take 0"):
-        architectures.lenet(seed=-1)
+@pytest.mark.parametrize("seed", [-1, 2**63])
+def test_a_seed_that_torch_cannot_take_is_refused(seed: int) -> None:
+    with pytest.raises(NetError, match=rf"whole number from 0 on, below 2\*\*63\. Received {seed=}\. Take 0"):
+        architectures.lenet(seed=seed)
+
+
+@pytest.mark.parametrize(("name", "side"), [("vgg11_cifar", 31), ("densenet121", 28), ("googlenet", 14)])
+def test_an_image_too_small_is_refused_in_training_mode_as_well(name: str, side: int) -> None:
+    with pytest.raises(ShapeError, match=r"Every window of a net fits.*A padding of"):
+        getattr(architectures, name)(classes=2).train()(torch.zeros(4, 3, side, side))
+
+
+@pytest.mark.parametrize("name", ["lenet", "alexnet", "vgg11", "zfnet"])
+def test_the_first_layers_of_a_chain_are_a_sequence_of_their_own(name: str) -> None:
+    net = getattr(architectures, name)()
+    images = torch.randn(1, *net.image_shape)
+    assert torch.equal(net[:2](images), net[1](net[0](images)))
 
 
 @pytest.mark.parametrize("make", [entry.make for entry in architectures.entries()], ids=named)

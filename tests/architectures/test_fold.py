@@ -37,7 +37,7 @@ def test_a_folded_net_computes_the_same_scores_in_fewer_layers(name: str) -> Non
 
 def test_a_net_in_training_mode_is_not_folded() -> None:
     with pytest.raises(
-        NetError, match=r"as evaluation uses them\. Received a ResNet in training mode\. Call net\.eval"
+        NetError, match=r"as evaluation uses them\. Received a ResNet in training mode.* Call net\.eval"
     ):
         architectures.fold(architectures.resnet18(classes=2).train())
 
@@ -59,6 +59,46 @@ def test_a_net_that_does_not_say_what_its_normalisations_follow_is_refused() -> 
             self.conv, self.bn = nn.Conv2d(1, 1, 3), nn.BatchNorm2d(1)
 
     with pytest.raises(
-        NetError, match=r"that it alone follows\. Received a Foreign, whose blocks do not say.*folds = "
+        NetError, match=r"that it alone follows\. Received a Foreign \(the net itself\), which does not say.*folds = "
     ):
         architectures.fold(Foreign().eval())
+
+
+class Rectified(nn.BatchNorm2d):
+    """A normalisation that does more."""
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        return super().forward(input).relu()
+
+
+class Doubled(nn.Sequential):
+    """A sequence that does more."""
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        return self[1](2 * self[0](input))
+
+    folds = ()
+
+
+def test_layers_that_do_more_than_plain_ones_are_left_as_they_are() -> None:
+    bare = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2, track_running_stats=False))
+    hooked = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2))
+    hooked[0].register_forward_hook(lambda _layer, _inputs, output: output * 3)
+    others = [
+        nn.Sequential(nn.Conv2d(1, 2, 3), Rectified(2)),
+        Doubled(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2)),
+        nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Conv2d(1, 2, 3)), nn.BatchNorm2d(2)),
+        bare,
+        hooked,
+    ]
+    for net in others:
+        images = torch.randn(2, 1, 6, 6)
+        with torch.no_grad():
+            torch.testing.assert_close(architectures.fold(net.eval())(images), net(images))
+
+
+def test_one_layer_in_training_mode_is_enough_to_be_refused() -> None:
+    net = architectures.resnet18(classes=2).eval()
+    net.bn1.train()
+    with pytest.raises(NetError, match="or with layers that are"):
+        architectures.fold(net)

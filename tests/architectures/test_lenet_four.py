@@ -29,8 +29,8 @@ def test_its_layers_are_those_of_the_articles_figure_in_their_order() -> None:
 
 
 def test_in_float16_it_has_less_than_two_megabytes() -> None:
-    # filters of 3x3 with bias, scale and shift each, then 2048-128-4 with biases
-    expected = 32 * 30 + 48 * 291 + 96 * 435 + 128 * 867 + 128 * 2049 + 4 * 129
+    # filters of 3x3 with bias, scale and shift each, then 4096-128-4 with biases
+    expected = 32 * 30 + 64 * 291 + 128 * 579 + 256 * 1155 + 128 * 4097 + 4 * 129
     assert sum(parameter.numel() for parameter in _lenet_four.lenet_four().parameters()) == expected
     assert 2 * expected < 2_000_000
 

@@ -69,3 +69,11 @@ def test_places_and_channels_last_maps_are_torchs_own() -> None:
     assert MaxPool2d(2)(maps.contiguous(memory_format=torch.channels_last)).is_contiguous(
         memory_format=torch.channels_last
     )
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_traced_program_pools_batches_of_any_length() -> None:
+    with torch.no_grad():
+        traced = torch.jit.trace(MaxPool2d(2), torch.randn(1, 32, 60, 60))
+        maps = torch.randn(9, 32, 60, 60)
+        assert torch.equal(traced(maps), nn.functional.max_pool2d(maps, 2))

@@ -53,7 +53,7 @@ def counts(trained: TrainedNet) -> Tensor:
 
 def test_it_tells_four_classes_of_photos_apart_as_often_as_its_card_says(trained: TrainedNet, counts: Tensor) -> None:
     right = counts.diagonal().sum().item() / 4000
-    assert right >= 0.87
+    assert right >= 0.88
     assert right == pytest.approx(trained.card.accuracy, abs=1.5 / 4000)  # another processor may round one photo away
 
 

@@ -6,6 +6,7 @@ import io
 import json
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -18,9 +19,10 @@ from torch import Tensor, nn
 from convlens.architectures import _cache, load_net, open_net
 from convlens.architectures._alexnet import alexnet
 from convlens.architectures._cache import weights_folder
-from convlens.architectures._checkpoint import arrange
+from convlens.architectures._checkpoint import arrange, check_tensors
 from convlens.architectures._densenet import densenet121, densenet161, densenet169, densenet201
 from convlens.architectures._googlenet import googlenet
+from convlens.architectures._lenet import lenet
 from convlens.architectures._published import PUBLISHED, Published
 from convlens.architectures._resnet import resnet18, resnet34, resnet50, resnet101, resnet152
 from convlens.architectures._vgg import vgg11, vgg11_bn, vgg13, vgg13_bn, vgg16, vgg16_bn, vgg19, vgg19_bn
@@ -124,7 +126,7 @@ def published_tensors(publisher: str, name: str) -> dict[str, Tensor]:
 
 
 def kept() -> list[str]:
-    return sorted(path.name for path in weights_folder().iterdir())
+    return sorted(path.name for path in weights_folder().iterdir() if not path.name.endswith(".lock"))
 
 
 @pytest.mark.parametrize(
@@ -204,6 +206,16 @@ def test_a_second_call_needs_no_server(server: Server, publish: Callable[..., Pu
     assert all(torch.equal(tensor, second.state_dict()[name]) for name, tensor in first.state_dict().items())
 
 
+def test_of_several_that_want_the_same_weights_one_fetches_them(
+    server: Server, publish: Callable[..., Published]
+) -> None:
+    published = publish("resnet18", published_tensors("torchvision", "resnet18"))
+    with ThreadPoolExecutor(3) as pool:
+        nets = list(pool.map(lambda _: resnet18(weights="imagenet"), range(3)))
+    assert all(torch.equal(net.fc.weight, nets[0].fc.weight) for net in nets)
+    assert sorted(server.asked) == sorted([INDEX_PATH, f"/models/{published.file}"])
+
+
 def test_a_publishers_file_laid_into_the_cache_by_hand_needs_no_download(
     server: Server, publish: Callable[..., Published]
 ) -> None:
@@ -253,7 +265,9 @@ def test_a_flipped_bit_in_the_cache_is_refused(publish: Callable[..., Published]
     content = bytearray(path.read_bytes())
     content[-100] ^= 1
     path.write_bytes(content)
-    with pytest.raises(NetError, match=r"checksum .*Received path=.*resnet18-imagenet.*damaged\. Remove it"):
+    with pytest.raises(
+        NetError, match=r"checksum .*Received path=.*resnet18-imagenet.*damaged\. Copy it anew.*once it is removed"
+    ):
         resnet18(weights="imagenet")
 
 
@@ -528,3 +542,25 @@ def test_a_state_dict_of_a_publisher_is_taken_as_it_is() -> None:
         NetError, match=r"exactly those of its architecture\. .*a state dict.*missing=.*Name a file made"
     ):
         resnet18(weights=tensors)
+
+
+@pytest.mark.parametrize(
+    "weights",
+    [
+        {1: torch.zeros(1)},
+        {"conv1.weight": [1.0]},
+        {"conv1.weight": torch.zeros(6, 1, 5, 5, dtype=torch.complex64)},
+        {"conv1.weight": torch.zeros(6, 1, 5, 5).to_sparse()},
+    ],
+    ids=["a number for a name", "a list", "complex", "sparse"],
+)
+def test_a_state_dict_of_something_else_is_refused(weights: dict) -> None:
+    with pytest.raises(NetError, match=r"dense tensors of real numbers by name\. Received .*with (1|'conv1.weight'):"):
+        check_tensors(weights, path=Path("a state dict"))
+
+
+def test_a_state_dict_with_nan_is_refused() -> None:
+    state = lenet().state_dict()
+    state["conv1.bias"][0] = torch.nan
+    with pytest.raises(NetError, match=r"finite numbers\. Received .*conv1\.bias"):
+        lenet(weights=state)

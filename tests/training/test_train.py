@@ -318,7 +318,7 @@ def test_a_net_of_ones_own_is_opened_with_a_module_of_its_layers(spots_folder: P
     opened = open_run(run.folder, net=Dropping())
     images = torch.zeros(1, 1, 16, 16)
     assert torch.equal(opened.net(images), run.net(images))
-    with pytest.raises(NetError, match="Received name='Dropping'"):
+    with pytest.raises(NetError, match="Received architecture='Dropping'"):
         open_run(run.folder)
 
 

@@ -26,15 +26,15 @@ conv4, no response normalisation, and an average in front of fc6, which admits i
 
 from collections import OrderedDict
 
-from torch import Tensor, nn
+from torch import nn
 
-from convlens.architectures._constructor import Constructor, check_images, sides_after
+from convlens.architectures._constructor import Chain, Constructor, sides_after
 from convlens.architectures._initialise import initialise, normal
 from convlens.architectures._max_pool import MaxPool2d
 from convlens.architectures._naming import moved
 
 
-class AlexNet(nn.Sequential):
+class AlexNet(Chain):
     """A photo in, `classes` scores out, before softmax."""
 
     image_shape = (3, 224, 224)  # channels, rows, columns
@@ -82,10 +82,6 @@ class AlexNet(nn.Sequential):
         sides_after(self.named_children(), image_shape)
         self.image_shape = image_shape
         initialise(self, convolution=normal(0.01), linear=normal(0.01))
-
-    def forward(self, input: Tensor) -> Tensor:
-        check_images(self, input)
-        return super().forward(input)
 
 
 alexnet = Constructor("alexnet", AlexNet)

@@ -27,9 +27,9 @@ Differs from the paper in a number that it leaves out: an image of 224 pixels gi
 
 from collections import OrderedDict
 
-from torch import Tensor, nn
+from torch import nn
 
-from convlens.architectures._constructor import Constructor, check_images, sides_after
+from convlens.architectures._constructor import Chain, Constructor, sides_after
 from convlens.architectures._initialise import initialise, normal
 from convlens.architectures._max_pool import MaxPool2d
 
@@ -39,7 +39,7 @@ def _response() -> nn.LocalResponseNorm:
     return nn.LocalResponseNorm(5, alpha=5e-4, beta=0.75, k=2.0)
 
 
-class AlexNet2012(nn.Sequential):
+class AlexNet2012(Chain):
     """A photo in, `classes` scores out, before softmax."""
 
     image_shape = (3, 224, 224)  # channels, rows, columns
@@ -82,10 +82,6 @@ class AlexNet2012(nn.Sequential):
         for name, bias in self.named_parameters():
             if name in ("conv2.bias", "conv4.bias", "conv5.bias", "fc6.bias", "fc7.bias"):
                 nn.init.ones_(bias)  # section 5: the ReLUs begin with positive inputs
-
-    def forward(self, input: Tensor) -> Tensor:
-        check_images(self, input)
-        return super().forward(input)
 
 
 alexnet_2012 = Constructor("alexnet_2012", AlexNet2012)

@@ -4,9 +4,7 @@ import hashlib
 import json
 import os
 import re
-import tempfile
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 
 from safetensors.torch import save_file
@@ -29,7 +27,7 @@ from convlens.architectures._published import (
 from convlens.data._download import download, read_headers
 from convlens.data._mnist import cache_folder
 from convlens.errors import DownloadError, NetError
-from convlens.files import put_in_place
+from convlens.files import locked, made_whole
 
 _TRAINED_ON = "ImageNet (ILSVRC 2012): 1.28 million photos of 1000 classes"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -49,7 +47,7 @@ def fetch(name: str, weights: str, *, rules: Rules) -> Path:
 
     Args:
         name: of the architecture, in the catalogue.
-        weights: "imagenet", "imagenet-v2", or "timm/NAME.TAG".
+        weights: one of `PUBLISHED[name]`, or "timm/NAME.TAG".
         rules: from the publisher's names of tensors to ours.
 
     Returns:
@@ -60,14 +58,14 @@ def fetch(name: str, weights: str, *, rules: Rules) -> Path:
         NetError: there are no such weights, or a file of theirs that lies here is damaged.
     """
     kept = weights_folder() / f"{weights.replace('/', '-') if '/' in weights else f'{name}-{weights}'}.safetensors"
-    if not kept.is_file():
-        model = timm_model(name, weights)
-        if model is not None:
-            _fetch_timm(model, kept, name=name, rules=rules)
-        elif weights in PUBLISHED.get(name, {}):
-            _fetch_published(PUBLISHED[name][weights], kept, name=name, rules=rules)
-        else:
-            raise NetError(f"Published weights are named as in the table. Received {weights=} for {name}.")
+    if kept.is_file():
+        return kept
+    with locked(kept):
+        if not kept.is_file():  # another process may have fetched them meanwhile
+            if (model := timm_model(name, weights)) is not None:
+                _fetch_timm(model, kept, name=name, rules=rules)
+            else:
+                _fetch_published(PUBLISHED[name][weights], kept, name=name, rules=rules)
     return kept
 
 
@@ -101,12 +99,13 @@ def class_names(count: int) -> tuple[str, ...]:
         return numbers
     path = weights_folder() / "imagenet_class_index.json"
     try:
-        if not path.is_file():
-            by_hand = str(path.parent)
-            download([address(CLASS_INDEX)], path, size=None, sha256="", most=_MOST_JSON, by_hand=by_hand)
-        content = path.read_bytes()
+        with locked(path):
+            if not path.is_file():
+                by_hand = str(path.parent)
+                download([address(CLASS_INDEX)], path, size=None, sha256="", most=_MOST_JSON, by_hand=by_hand)
+            content = path.read_bytes()
         if hashlib.md5(content, usedforsecurity=False).hexdigest() != CLASS_INDEX_MD5:
-            path.unlink()
+            path.unlink(missing_ok=True)
             raise DownloadError(f"{path.name} has another checksum (MD5) than {CLASS_INDEX_MD5}")
         index = json.loads(content)
         return tuple(index[number][1].replace("_", " ") for number in numbers)
@@ -132,7 +131,7 @@ def timm_card(config: Path, *, name: str, model: str) -> NetCard:
     """
     try:
         record = json.loads(config.read_bytes())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise NetError(f"A config.json is JSON. Received {str(config)!r}: {error}. Fetch it anew.") from error
     preprocessing, count = read_timm_config(record, name=name)
     trained_on = f"what timm says of {model} (https://huggingface.co/timm/{model})"
@@ -167,7 +166,7 @@ def _fetch_published(published: Published, kept: Path, *, name: str, rules: Rule
             most=_MOST_WEIGHTS,
             by_hand=f"{source.parent}",
         )
-    _convert(source, kept, rules=rules, card=lambda: published_card(published, name=name))
+    _convert(source, kept, rules=rules, card=published_card(published, name=name))
 
 
 def _fetch_timm(model: str, kept: Path, *, name: str, rules: Rules) -> None:
@@ -183,15 +182,18 @@ def _fetch_timm(model: str, kept: Path, *, name: str, rules: Rules) -> None:
     size = headers.get("x-linked-size")
     by_hand = "a folder with its config.json, and name that file as the weights"
     download([timm_url(model, "config.json")], config, size=None, sha256="", most=_MOST_JSON, by_hand=by_hand)
+    try:
+        card = timm_card(config, name=name, model=model)  # before a download of many megabytes
+    finally:
+        config.unlink()
     whole = int(size) if size is not None and size.isdecimal() else None
     download([url], source, size=whole, sha256=tag, most=_MOST_WEIGHTS, by_hand=by_hand)
-    _convert(source, kept, rules=rules, card=lambda: timm_card(config, name=name, model=model))
-    config.unlink()
+    _convert(source, kept, rules=rules, card=card)
 
 
-def _convert(source: Path, kept: Path, *, rules: Rules, card: Callable[[], NetCard]) -> None:
+def _convert(source: Path, kept: Path, *, rules: Rules, card: NetCard) -> None:
     """Write a publisher's tensors under our names, with a card; then the publisher's file is no longer needed."""
-    _write(kept, _read_renamed(source, rules), card=card())
+    _write(kept, _read_renamed(source, rules), card=card)
     source.unlink()  # no tensor is left that maps it, which Windows would forbid
 
 
@@ -202,11 +204,5 @@ def _read_renamed(source: Path, rules: Rules) -> dict[str, Tensor]:
 
 
 def _write(path: Path, tensors: dict[str, Tensor], *, card: NetCard) -> None:
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(descriptor)
-    try:
+    with made_whole(path) as temporary:
         save_file(tensors, temporary, metadata={**card.to_metadata(), CHECKSUM: checksum(tensors)})
-        put_in_place(Path(temporary), path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

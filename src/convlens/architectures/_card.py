@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
+import msgspec
 from torch import nn
 
 from convlens.data import Preprocessing
@@ -39,14 +40,6 @@ class NetCard:
         """Describe the card as plain data."""
         return asdict(self)
 
-    @classmethod
-    def from_json(cls, record: dict) -> "NetCard":
-        """Read what `to_json` wrote."""
-        values = dict(record)
-        values["preprocessing"] = Preprocessing.from_json(values["preprocessing"])
-        values["classes"] = tuple(values["classes"])
-        return cls(**values)
-
     def to_metadata(self) -> dict[str, str]:
         """Put the card into the form of a safetensors file's metadata."""
         return {CARD: json.dumps(self.to_json())}
@@ -57,10 +50,12 @@ class NetCard:
 
         Raises:
             KeyError: there is no card.
-            TypeError: it is no card.
-            ValueError: it is no card.
+            ValueError: it is no card, or a field is of another type than `NetCard` says.
         """
-        return cls.from_json(json.loads(metadata[CARD]))
+        try:
+            return msgspec.json.decode(metadata[CARD], type=cls)
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise ValueError(str(error)) from error
 
 
 @dataclass(frozen=True)

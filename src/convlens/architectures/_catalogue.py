@@ -1,6 +1,6 @@
 """The architectures by name, with what is published of them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from torch import nn
@@ -264,3 +264,25 @@ def build(name: str, *, classes: int = 10) -> nn.Module:
     if classes < 2:
         raise NetError(f"A classifier tells 2 classes or more apart. Received {classes=}. Add another class.")
     return _CATALOGUE[name].make(classes=classes)
+
+
+def rebuild(architecture: str, *, classes: int, image_shape: Sequence[int]) -> nn.Module:
+    """Build the net that a file records. A file may come from anywhere: what it says is never taken for a path.
+
+    Args:
+        architecture: one of `names()`, or the text that describes a net.
+        classes: how many scores it gives.
+        image_shape: channels, rows and columns of what it reads; a text says its own.
+
+    Raises:
+        NetError: it is neither.
+        ShapeError: it cannot read such images.
+    """
+    if architecture in _CATALOGUE:
+        return _CATALOGUE[architecture].make(classes=classes, image_shape=image_shape)
+    if "\n" not in architecture:
+        raise NetError(
+            f"A file of a net records a name in the catalogue or a net's text. Received architecture="
+            f"{architecture[:80]!r}. Pass the module that it belongs to as net=."
+        )
+    return read_layers(architecture, classes=classes)

@@ -6,6 +6,7 @@ import re
 import struct
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -17,6 +18,8 @@ from convlens.errors import NetError
 
 _RULES = ("TORCHVISION_NAMES", "TIMM_NAMES")  # attributes of a net
 _COUNTER = "num_batches_tracked"  # of a batch normalisation: no net needs it, old files lack it
+_TYPES = (torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.float8_e4m3fn, torch.float8_e5m2,
+          torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool)  # fmt: skip
 _SHOWN = 8  # names that a message lists
 CHECKSUM = "convlens.sha256"  # the key of `checksum` in a file's metadata, where it was written with one
 
@@ -38,15 +41,37 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     if written is not None and (found := checksum(tensors)) != written:
         raise NetError(
             f"Tensors have the checksum (SHA-256) that was written with them. Received path={str(path)!r} with "
-            f"{found}, written {written}: the file is damaged. Remove it, and it is fetched anew."
+            f"{found}, written {written}: the file is damaged. Copy it anew from where it is whole; a published one "
+            "is fetched anew once it is removed."
         )
+    return check_tensors(tensors, path=path), metadata
+
+
+def check_tensors(tensors: Mapping[Any, Any], *, path: Path) -> dict[str, Tensor]:
+    """Refuse what cannot be a net's weights.
+
+    Args:
+        tensors: by name.
+        path: where they come from, for the error.
+
+    Raises:
+        NetError: names are no text; values are no dense real tensors; or numbers are not finite.
+    """
+    for name, tensor in tensors.items():
+        is_plain = isinstance(name, str) and isinstance(tensor, Tensor)
+        if not is_plain or tensor.layout is not torch.strided or tensor.dtype not in _TYPES:
+            kind = f"{tensor.layout} of {tensor.dtype}" if isinstance(tensor, Tensor) else type(tensor).__name__
+            raise NetError(
+                f"Weights are dense tensors of real numbers by name. Received path={str(path)!r} with {name!r}: "
+                f"{kind}. Convert it with torch.as_tensor, or leave it out."
+            )
     spoilt = [name for name, tensor in tensors.items() if not _is_finite(tensor)]
     if spoilt:
         raise NetError(
             f"Weights are finite numbers. Received path={str(path)!r} with NaN or infinity in {shorten(spoilt)}. "
             "Fetch the file anew, or go back to a checkpoint from before the training diverged."
         )
-    return tensors, metadata
+    return dict(tensors)
 
 
 def fit_tensors(net: nn.Module, tensors: dict[str, Tensor], *, path: Path) -> None:
@@ -169,8 +194,6 @@ def _is_pth(path: Path) -> bool:
 
 
 def _is_finite(tensor: Tensor) -> bool:
-    if tensor.is_complex():
-        tensor = torch.view_as_real(tensor)
     if not tensor.is_floating_point() or tensor.numel() == 0:
         return True
     if tensor.itemsize == 1:

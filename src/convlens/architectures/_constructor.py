@@ -1,6 +1,7 @@
 """What all architectures have in common: how they are called into being, and what images they refuse."""
 
 import contextlib
+from collections import OrderedDict
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextvars import ContextVar
 from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
@@ -14,7 +15,7 @@ from convlens.geometry import output_size
 
 Net = TypeVar("Net", bound=nn.Module)
 
-_SLIDES = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d, nn.LPPool2d)
+_SLIDES = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)
 
 
 @runtime_checkable
@@ -104,11 +105,30 @@ def _seeded(seed: int | None) -> Generator[None]:
     if seed is None:
         yield
         return
-    if seed < 0:
-        raise NetError(f"A seed is a whole number from 0 on. Received {seed=}. Take 0.")
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    if not 0 <= seed < 2**63:
+        raise NetError(f"A seed is a whole number from 0 on, below 2**63. Received {seed=}. Take 0.")
+    devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
+    with torch.random.fork_rng(devices=devices):
+        torch.default_generator.manual_seed(seed)
+        if devices:  # else nothing draws there, and seeding would outlast this block
+            torch.cuda.manual_seed_all(seed)
         yield
+
+
+class Chain(nn.Sequential):
+    """Layers in a row that read images of `image_shape`; a slice of them is a plain nn.Sequential."""
+
+    image_shape: tuple[int, int, int]
+    least_size: int | None
+
+    def forward(self, input: Tensor) -> Tensor:
+        check_images(self, input)
+        return super().forward(input)
+
+    def __getitem__(self, key: Any) -> Any:
+        if isinstance(key, slice):  # torch would call the net's own class with the layers
+            return nn.Sequential(OrderedDict(list(self._modules.items())[key]))
+        return super().__getitem__(key)
 
 
 def sides_after(layers: Iterable[tuple[str, nn.Module]], image_shape: tuple[int, int, int]) -> tuple[int, int]:
@@ -228,7 +248,8 @@ def _find_the_window(net: ReadsImages, images: Tensor) -> None:
     token = _explaining.set(True)
     try:
         with torch.no_grad():
-            torch.func.functional_call(net, state, (images[:1].to("meta"),))
+            # Two items, for a normalisation in training mode wants more than one number of each map.
+            torch.func.functional_call(net, state, (images.new_empty(2, *images.shape[1:], device="meta"),))
     finally:
         _explaining.reset(token)
         for hook in hooks:

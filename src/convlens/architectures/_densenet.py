@@ -130,6 +130,8 @@ def _unmoved(norm: nn.BatchNorm2d) -> Generator[None]:
 class Transition(nn.Module):
     """Halve the sides of the maps, and their count or a part of it."""
 
+    folds = ()  # the normalisation comes before its convolution
+
     def __init__(self, channels: int, *, compression: float = 0.5) -> None:
         super().__init__()
         self.maps = int(compression * channels)

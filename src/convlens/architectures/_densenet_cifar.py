@@ -35,6 +35,8 @@ from convlens.architectures._initialise import he_forward, initialise
 class PlainLayer(nn.Module):
     """Normalise, cut off, convolve 3x3 to `growth` new maps."""
 
+    folds = ()  # the normalisation comes before its convolution
+
     def __init__(self, channels: int, growth: int) -> None:
         super().__init__()
         self.norm = nn.BatchNorm2d(channels)

@@ -7,7 +7,7 @@ from itertools import pairwise
 from torch import nn
 from torch.nn.utils import fuse_conv_bn_eval
 
-from convlens.architectures._constructor import Net
+from convlens.architectures._constructor import Chain, Net
 from convlens.errors import NetError
 
 
@@ -22,36 +22,43 @@ def fold(net: Net) -> Net:
         A copy that computes the same scores but for rounding, for inference: where a normalisation was, an identity is.
 
     Raises:
-        NetError: the net is in training mode, in which the normalisations depend on the batch; or it has some, and does
-            not say what they follow.
+        NetError: a part of the net is in training mode, in which the normalisations depend on the batch; or a block
+            that has some does not say what they follow.
 
     Source:
         w' = w * scale / sqrt(variance + eps): Ioffe and Szegedy, "Batch normalization" (2015), section 3.1.
     """
-    if net.training:
+    if any(layer.training for layer in net.modules()):
         raise NetError(
             "Folding fixes mean and variance as evaluation uses them. "
-            f"Received a {type(net).__name__} in training mode. Call net.eval() first."
+            f"Received a {type(net).__name__} in training mode, or with layers that are. Call net.eval() first."
         )
     folded = copy.deepcopy(net)
-    known = [block for block in folded.modules() if isinstance(block, nn.Sequential) or hasattr(block, "folds")]
-    if not known and any(isinstance(layer, nn.BatchNorm2d) for layer in folded.modules()):
-        raise NetError(
-            "A normalisation is folded into the convolution that it alone follows. "
-            f"Received a {type(net).__name__}, whose blocks do not say which that is. Give each an attribute such as "
-            'folds = (("conv1", "bn1"),).'
-        )
-    for block in known:
-        for convolution, normalisation in _pairs(block):
+    for name, block in list(folded.named_modules()):
+        pairs = _pairs(block)
+        if pairs is None and any(isinstance(layer, nn.BatchNorm2d) for layer in block.children()):
+            raise NetError(
+                "A normalisation is folded into the convolution that it alone follows. Received a "
+                f"{type(block).__name__} ({name or 'the net itself'}), which does not say which that is. Give its "
+                'class an attribute such as folds = (("conv1", "bn1"),).'
+            )
+        for convolution, normalisation in pairs or ():
             first, second = getattr(block, convolution, None), getattr(block, normalisation, None)
-            if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d):
+            if _is_foldable(first, second):
                 setattr(block, convolution, fuse_conv_bn_eval(first, second))
                 setattr(block, normalisation, nn.Identity())
     return folded
 
 
-def _pairs(block: nn.Module) -> Iterable[tuple[str, str]]:
-    """Name the layers of a block of which the second may be folded into the first."""
-    if isinstance(block, nn.Sequential):
+def _pairs(block: nn.Module) -> Iterable[tuple[str, str]] | None:
+    """Name the layers of a block of which the second may be folded into the first; None where that is not known."""
+    if type(block).forward in (nn.Sequential.forward, Chain.forward):
         return pairwise(name for name, _ in block.named_children())
-    return getattr(block, "folds", ())
+    return getattr(block, "folds", None)
+
+
+def _is_foldable(first: nn.Module | None, second: nn.Module | None) -> bool:
+    """Say whether two layers are plain ones: subclasses, hooks and parametrisations may do more."""
+    if type(first) is not nn.Conv2d or type(second) is not nn.BatchNorm2d or second.running_mean is None:
+        return False
+    return not any(each._forward_hooks or each._forward_pre_hooks for each in (first, second))

@@ -139,6 +139,8 @@ class GoogLeNet2014(nn.Module):
         self.inception5a = Inception(832, 256, 160, 320, 32, 128, 128)
         self.inception5b = Inception(832, 384, 192, 384, 48, 128, 128)
         self.aux1 = self.aux2 = None
+        if not auxiliary:  # a net that was trained with them is loaded without
+            self.TORCHVISION_NAMES = ((r"aux\d\..+", None),)
         if auxiliary:  # whose fully connected layers fix the sides of the image
             self.least_size = None
             windows = [self.conv1.conv, self.pool1, self.pool2, self.pool3, nn.AvgPool2d(5, stride=3)]

@@ -17,12 +17,12 @@ ReLU for the scaled tanh; max for the trained mean; 100 units for 84; plain scor
 
 from collections import OrderedDict
 
-from torch import Tensor, nn
+from torch import nn
 
-from convlens.architectures._constructor import Constructor, check_images, sides_after
+from convlens.architectures._constructor import Chain, Constructor, sides_after
 
 
-class LeNet(nn.Sequential):
+class LeNet(Chain):
     """A digit in, `classes` scores out, before softmax."""
 
     image_shape = (1, 32, 32)  # channels, rows, columns; a 28 x 28 digit is padded by 2
@@ -51,10 +51,6 @@ class LeNet(nn.Sequential):
             )
         )
         self.image_shape = image_shape
-
-    def forward(self, input: Tensor) -> Tensor:
-        check_images(self, input)
-        return super().forward(input)
 
 
 lenet = Constructor("lenet", LeNet)

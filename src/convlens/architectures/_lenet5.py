@@ -27,7 +27,7 @@ import torch
 from torch import Tensor, nn
 
 from convlens.architectures._blocks import ScaledTanh, TableConv2d, TrainedSubsampling
-from convlens.architectures._constructor import Constructor, check_images, sides_after
+from convlens.architectures._constructor import Chain, Constructor, sides_after
 from convlens.errors import NetError
 
 # Table I: a row for each map of S2, a column for each map of C3, X where the one reads the other.
@@ -91,7 +91,7 @@ class CodeDistance(nn.Module):
         return (difference * difference).mean((2, 3), keepdim=True).flatten(1) * -(_BITMAP[0] * _BITMAP[1])
 
 
-class LeNet5(nn.Sequential):
+class LeNet5(Chain):
     """A digit in, `classes` scores out: minus the squared distance to each class's code, or plain ones."""
 
     image_shape = (1, 32, 32)  # channels, rows, columns; a 28 x 28 digit is padded by 2
@@ -125,10 +125,6 @@ class LeNet5(nn.Sequential):
         )
         self.image_shape = image_shape
         draw_by_fan_in(self)
-
-    def forward(self, input: Tensor) -> Tensor:
-        check_images(self, input)
-        return super().forward(input)
 
 
 @torch.no_grad()

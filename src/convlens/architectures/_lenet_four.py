@@ -5,15 +5,15 @@ Source: Karn (2016), whose figure draws the steps and their order, and gives no 
     layer    what                   output         parameters
     conv1_1  32 filters 3x3         32 x 32 x 32          896
     bn1_1    batch normalisation    32 x 32 x 32           64
-    conv1_2  48 filters 3x3         48 x 32 x 32        13872
-    bn1_2    batch normalisation    48 x 32 x 32           96
-    pool1    max 2x2, stride 2      48 x 16 x 16            0
-    conv2_1  96 filters 3x3         96 x 16 x 16        41568
-    bn2_1    batch normalisation    96 x 16 x 16          192
-    conv2_2  128 filters 3x3        128 x 16 x 16      110720
-    bn2_2    batch normalisation    128 x 16 x 16         256
-    pool2    max 4x4, stride 4      128 x 4 x 4             0
-    fc1      fully connected        128                262272
+    conv1_2  64 filters 3x3         64 x 32 x 32        18496
+    bn1_2    batch normalisation    64 x 32 x 32          128
+    pool1    max 2x2, stride 2      64 x 16 x 16            0
+    conv2_1  128 filters 3x3        128 x 16 x 16       73856
+    bn2_1    batch normalisation    128 x 16 x 16         256
+    conv2_2  256 filters 3x3        256 x 16 x 16      295168
+    bn2_2    batch normalisation    256 x 16 x 16         512
+    pool2    max 4x4, stride 4      256 x 4 x 4             0
+    fc1      fully connected        128                524416
     scores   fully connected        4                     516
 
 Differs from the figure: where it has one convolution and ReLU before a pooling, here are two in succession, which the
@@ -22,12 +22,12 @@ article allows at its figure 16, with batch normalisation (2015) before each ReL
 
 from collections import OrderedDict
 
-from torch import Tensor, nn
+from torch import nn
 
-from convlens.architectures._constructor import Constructor, check_images, sides_after
+from convlens.architectures._constructor import Chain, Constructor, sides_after
 
 
-class LeNetFour(nn.Sequential):
+class LeNetFour(Chain):
     """A photo in, `classes` scores out, before softmax."""
 
     image_shape = (3, 32, 32)  # channels, rows, columns
@@ -39,15 +39,15 @@ class LeNetFour(nn.Sequential):
             conv1_1=nn.Conv2d(image_shape[0], 32, 3, padding=1),
             bn1_1=nn.BatchNorm2d(32),
             relu1_1=nn.ReLU(),
-            conv1_2=nn.Conv2d(32, 48, 3, padding=1),
-            bn1_2=nn.BatchNorm2d(48),
+            conv1_2=nn.Conv2d(32, 64, 3, padding=1),
+            bn1_2=nn.BatchNorm2d(64),
             relu1_2=nn.ReLU(),
             pool1=nn.MaxPool2d(2),
-            conv2_1=nn.Conv2d(48, 96, 3, padding=1),
-            bn2_1=nn.BatchNorm2d(96),
+            conv2_1=nn.Conv2d(64, 128, 3, padding=1),
+            bn2_1=nn.BatchNorm2d(128),
             relu2_1=nn.ReLU(),
-            conv2_2=nn.Conv2d(96, 128, 3, padding=1),
-            bn2_2=nn.BatchNorm2d(128),
+            conv2_2=nn.Conv2d(128, 256, 3, padding=1),
+            bn2_2=nn.BatchNorm2d(256),
             relu2_2=nn.ReLU(),
             pool2=nn.MaxPool2d(4),
         )
@@ -56,17 +56,13 @@ class LeNetFour(nn.Sequential):
             OrderedDict(
                 **maps,
                 flatten=nn.Flatten(),
-                fc1=nn.Linear(128 * rows * columns, 128),
+                fc1=nn.Linear(256 * rows * columns, 128),
                 relu3=nn.ReLU(),
                 drop=nn.Dropout(0.25),
                 scores=nn.Linear(128, classes),
             )
         )
         self.image_shape = image_shape
-
-    def forward(self, input: Tensor) -> Tensor:
-        check_images(self, input)
-        return super().forward(input)
 
 
 lenet_four = Constructor("lenet_four", LeNetFour)

@@ -31,13 +31,13 @@ from torch import Tensor, nn
 
 from convlens.architectures._blocks import ScaledTanh, TableConv2d
 from convlens.architectures._card import NetCard, TrainedNet
-from convlens.architectures._constructor import Constructor, check_images, sides_after
+from convlens.architectures._constructor import Chain, Constructor, sides_after
 from convlens.architectures._lenet5 import TABLE, draw_by_fan_in
 from convlens.data import Preprocessing
 from convlens.errors import NetError
 
 _KERNELS = [f"conv_nodes[1][{place}][{rank}]" for place, maps in enumerate(TABLE) for rank in range(len(maps))]
-_ASSIGNMENT = re.compile(r"(?:var\s+)?([\w\[\]]+)\s*=\s*(?:Matrix|Vector)\.create\((\[[^()]*\])\)")
+_ASSIGNMENT = re.compile(r"(?:var\s+)?(?<![\w\[\]])([\w\[\]]+)\s*=\s*(?:Matrix|Vector)\.create\((\[[^()]*\])\)")
 _LARGEST = 10_000_000  # bytes; the published file has 666,034
 
 
@@ -48,7 +48,7 @@ class ColumnMajorFlatten(nn.Module):
         return maps.transpose(2, 3).flatten(1)
 
 
-class LeNetHarley(nn.Sequential):
+class LeNetHarley(Chain):
     """A digit in, `classes` scores out, each between -1.7159 and 1.7159."""
 
     image_shape = (1, 32, 32)  # channels, rows, columns; a 28 x 28 digit is padded by 2
@@ -77,10 +77,6 @@ class LeNetHarley(nn.Sequential):
         )
         self.image_shape = image_shape
         draw_by_fan_in(self)
-
-    def forward(self, input: Tensor) -> Tensor:
-        check_images(self, input)
-        return super().forward(input)
 
 
 lenet_harley = Constructor("lenet_harley", LeNetHarley)

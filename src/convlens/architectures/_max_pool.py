@@ -33,7 +33,8 @@ class MaxPool2d(nn.MaxPool2d):
 
 def _gains(maps: Tensor) -> bool:
     return (
-        maps.device.type == "cpu"
+        not torch.jit.is_tracing()  # first: what is compared below would become part of the program
+        and maps.device.type == "cpu"
         and maps.dim() == 4
         and maps.shape[1] > 1
         and maps.numel() > 0

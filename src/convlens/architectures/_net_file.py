@@ -1,16 +1,18 @@
 """A trained net in one file: tensors, and a card that says what they are."""
 
 import os
+from collections import Counter
 from pathlib import Path
 
+import torch
 from safetensors.torch import save
 from torch import nn
 
 from convlens.architectures._card import CARD
 from convlens.architectures._card import NetCard as NetCard
 from convlens.architectures._card import TrainedNet as TrainedNet
-from convlens.architectures._catalogue import build
-from convlens.architectures._checkpoint import arrange, fit_tensors, read_checkpoint
+from convlens.architectures._catalogue import rebuild
+from convlens.architectures._checkpoint import CHECKSUM, arrange, checksum, fit_tensors, read_checkpoint
 from convlens.errors import NetError
 from convlens.files import write_whole
 
@@ -23,8 +25,16 @@ def save_net(path: str | os.PathLike[str], net: nn.Module, card: NetCard) -> Non
         net: its parameters and buffers are written, as they are.
         card: goes into the file's metadata.
     """
-    tensors = {name: tensor.detach().contiguous() for name, tensor in net.state_dict().items()}
-    write_whole(Path(path), save(tensors, metadata=card.to_metadata()))
+    # Copies where they share memory, which safetensors refuses.
+    state = {name: tensor.detach().cpu() for name, tensor in net.state_dict().items()}
+    places = Counter(tensor.untyped_storage().data_ptr() for tensor in state.values())
+    tensors = {
+        name: tensor.clone(memory_format=torch.contiguous_format)
+        if places[tensor.untyped_storage().data_ptr()] > 1
+        else tensor.contiguous()
+        for name, tensor in state.items()
+    }
+    write_whole(Path(path), save(tensors, metadata={**card.to_metadata(), CHECKSUM: checksum(tensors)}))
 
 
 def load_net(path: str | os.PathLike[str], *, net: nn.Module | None = None) -> TrainedNet:
@@ -45,13 +55,14 @@ def load_net(path: str | os.PathLike[str], *, net: nn.Module | None = None) -> T
     tensors, metadata = read_checkpoint(path)
     try:
         card = NetCard.from_metadata(metadata)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, ValueError) as error:
         raise NetError(
             f"A net's file says in its metadata, under {CARD!r}, which architecture it holds. "
-            f"Received path={str(path)!r}, metadata with {sorted(metadata) or 'no keys'}. "
+            f"Received path={str(path)!r}, metadata with {sorted(metadata) or 'no keys'}: {error}. "
             "Files with weights alone are not read: write them with save_net."
         ) from error
     if net is None:
-        net = build(card.architecture, classes=len(card.classes))
+        shape = card.preprocessing.image_shape
+        net = rebuild(card.architecture, classes=len(card.classes), image_shape=shape)
     fit_tensors(net, arrange(net, tensors), path=path)
     return TrainedNet(net.eval(), card)

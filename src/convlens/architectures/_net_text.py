@@ -78,7 +78,7 @@ def parse_text(text: str) -> NetText:
 
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
-    except (yaml.YAMLError, RecursionError) as error:
+    except (yaml.YAMLError, RecursionError, ValueError, OverflowError) as error:
         raise _unlike("A net is written in YAML", " ".join(str(error).split())) from error
     if not isinstance(root, yaml.MappingNode):
         raise _unlike("A net's text has an image and layers", repr(text[:80]))

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from convlens.data import Preprocessing
-from convlens.errors import NetError, ShapeError
+from convlens.errors import NetError
 
 _MODELS = "https://download.pytorch.org/models/"
 _HUB = "https://huggingface.co/"
@@ -97,6 +97,7 @@ PUBLISHED: dict[str, dict[str, Published]] = {
     "densenet169": {"imagenet": Published("densenet169-b2777c0a.pth", 0.75600)},
     "densenet201": {"imagenet": Published("densenet201-c1103571.pth", 0.76896)},
 }
+_MOST_CLASSES = 100_000  # ImageNet-21k has 21,841
 _IN_TIMM = re.compile(r"(resnet|vgg|densenet)\d+(_bn)?")  # architectures that timm has under the same name
 _TIMM = re.compile(r"timm/([a-z0-9_]+)(\.[a-z0-9_]+)?")
 
@@ -173,8 +174,11 @@ def read_timm_config(record: Any, *, name: str) -> tuple[Preprocessing, int]:
             resize=int(max(rows, columns) / float(details["crop_pct"])),
             interpolation=details["interpolation"],
         )
-        return preprocessing, int(details.get("num_classes", record.get("num_classes", CLASSES)))
-    except (AttributeError, KeyError, TypeError, ValueError, ShapeError) as error:
+        classes = int(details.get("num_classes", record.get("num_classes", CLASSES)))
+        if not 1 <= classes <= _MOST_CLASSES:
+            raise ValueError(f"{classes} classes")
+        return preprocessing, classes
+    except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise NetError(
             f"A config.json of timm says architecture, input_size, mean, std, crop_pct and interpolation. "
             f"Received one for {name} that does not: {error!r}. Name other weights, or the file's path without it."

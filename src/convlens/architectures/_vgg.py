@@ -44,9 +44,9 @@ of Glorot and Bengio, which the paper found good after its submission (section 3
 
 from collections import OrderedDict
 
-from torch import Tensor, nn
+from torch import nn
 
-from convlens.architectures._constructor import Constructor, check_images, sides_after
+from convlens.architectures._constructor import Chain, Constructor, sides_after
 from convlens.architectures._initialise import glorot, initialise, normal
 from convlens.architectures._max_pool import MaxPool2d
 from convlens.architectures._naming import moved
@@ -54,7 +54,7 @@ from convlens.architectures._naming import moved
 _WIDTHS = (64, 128, 256, 512, 512)  # filters of a layer, for each size of the maps
 
 
-class VGG(nn.Sequential):
+class VGG(Chain):
     """A photo in, `classes` scores out, before softmax."""
 
     image_shape = (3, 224, 224)  # channels, rows, columns
@@ -91,10 +91,6 @@ class VGG(nn.Sequential):
         )
         self.TIMM_NAMES = moved({**features, "pre_logits.fc1": "fc6", "pre_logits.fc2": "fc7", "head.fc": "scores"})
         initialise(self, convolution=glorot, linear=normal(0.01))
-
-    def forward(self, input: Tensor) -> Tensor:
-        check_images(self, input)
-        return super().forward(input)
 
 
 def stack(channels: int, depths: tuple[int, ...], *, batch_norm: bool) -> "OrderedDict[str, nn.Module]":

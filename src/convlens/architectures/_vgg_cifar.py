@@ -35,14 +35,14 @@ Differs from the source: no layer of 512 hidden units, and no dropout; batch nor
 
 from collections import OrderedDict
 
-from torch import Tensor, nn
+from torch import nn
 
-from convlens.architectures._constructor import Constructor, check_images, sides_after
+from convlens.architectures._constructor import Chain, Constructor, sides_after
 from convlens.architectures._initialise import he, initialise, normal
 from convlens.architectures._vgg import stack
 
 
-class VGGCifar(nn.Sequential):
+class VGGCifar(Chain):
     """A small photo in, `classes` scores out, before softmax."""
 
     image_shape = (3, 32, 32)  # channels, rows, columns
@@ -62,10 +62,6 @@ class VGGCifar(nn.Sequential):
         )
         self.image_shape = image_shape
         initialise(self, convolution=he, linear=normal(0.01))
-
-    def forward(self, input: Tensor) -> Tensor:
-        check_images(self, input)
-        return super().forward(input)
 
 
 vgg11_cifar = Constructor("vgg11_cifar", VGGCifar, depths=(1, 1, 2, 2, 2))

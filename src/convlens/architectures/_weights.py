@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from convlens.architectures._cache import check_named_checksum, fetch, published_card, timm_card
 from convlens.architectures._card import CARD, NetCard, TrainedNet
-from convlens.architectures._checkpoint import arrange, fit_tensors, read_checkpoint
-from convlens.architectures._published import CLASSES, PUBLISHED, SHIPPED, known_weights, timm_model
+from convlens.architectures._checkpoint import arrange, check_tensors, fit_tensors, read_checkpoint
+from convlens.architectures._published import CLASSES, PUBLISHED, SHIPPED, is_in_timm, known_weights, timm_model
 from convlens.errors import NetError
 
 Weights = str | os.PathLike[str] | Mapping[str, Tensor]
@@ -32,7 +32,9 @@ def load_weights(net: nn.Module, weights: Weights, *, name: str) -> None:
         NetError: there are no such weights; or their file is damaged, is for another count of classes, or does not fit.
     """
     if isinstance(weights, Mapping):
-        fit_tensors(net, arrange(net, dict(weights)), path=Path("a state dict"))
+        tensors = arrange(net, check_tensors(weights, path=Path("a state dict")))
+        _check_classes(net, tensors, weights="a state dict")
+        fit_tensors(net, tensors, path=Path("a state dict"))
         net.eval()
         return
     path = _find(net, weights, name=name)
@@ -72,7 +74,7 @@ def _rules(net: nn.Module, publisher: str) -> tuple:
 def _read_card(metadata: dict[str, str], *, path: Path) -> NetCard:
     try:
         return NetCard.from_metadata(metadata)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, ValueError) as error:
         raise NetError(
             f"A card says architecture, classes and preprocessing. Received path={str(path)!r} with one that does "
             f"not: {error!r}. Write the file with save_net."
@@ -85,7 +87,7 @@ def _known_card(path: Path, *, name: str) -> NetCard | None:
             check_named_checksum(path, published)
             return published_card(published, name=name)
     config = path.with_name("config.json")
-    if path.name == "model.safetensors" and config.is_file():
+    if is_in_timm(name) and path.name == "model.safetensors" and config.is_file():
         return timm_card(config, name=name, model=path.parent.name)
     return None
 

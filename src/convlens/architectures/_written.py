@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from convlens.architectures._constructor import check_images
+from convlens.architectures._constructor import Chain
 from convlens.architectures._layer_words import KINDS, Words, take_apart
 from convlens.architectures._net_sizes import Shape, Sizes
 from convlens.architectures._net_text import SUFFIXES, Line, NetText, parse_text, read_text
@@ -18,10 +18,11 @@ from convlens.errors import NetError, ShapeError
 _CLASSES = 10  # where neither text nor caller says
 _LARGEST_SIDE = 4096  # channels, rows or columns
 _MOST_PARAMETERS = 1_000_000_000  # 4 GB
+_PLAIN = nn.Sequential()  # whose attributes no layer may hide
 _ATTRIBUTES = ("name", "text", "image_shape", "least_size", "loss", "card")
 
 
-class WrittenNet(nn.Sequential):
+class WrittenNet(Chain):
     """Layers in the order of a text.
 
     Attributes:
@@ -39,10 +40,6 @@ class WrittenNet(nn.Sequential):
         self.image_shape = _image_shape(written.image)
         self.least_size = sizes.least_size()
         self.loss = getattr(self[-1], "loss", "cross_entropy")
-
-    def forward(self, input: Tensor) -> Tensor:
-        check_images(self, input)
-        return super().forward(input)
 
 
 def is_written(architecture: str) -> bool:
@@ -128,9 +125,10 @@ def layers(
 
 def _build(written: NetText, *, text: str, classes: int | None) -> WrittenNet:
     """Check all lines, then make their modules."""
-    if not re.fullmatch(r"[\w.-]{1,80}", written.name):
+    if not re.fullmatch(r"\w[\w.-]{0,79}", written.name):
         raise NetError(
-            f"A net's name has letters, digits, hyphens and dots, 80 at most. Received name={written.name[:99]!r}. "
+            f"A net's name has letters, digits, hyphens and dots, 80 at most, and "
+            f"begins with one of the first two. Received name={written.name[:99]!r}. "
             "An example: small-net."
         )
     parts = [(line, take_apart(line.words, line.place)) for line in written.lines]
@@ -204,14 +202,20 @@ def _modules(
         usual = kind.prefix if kind.number == "classes" else f"{kind.prefix}{counts[kind.prefix]}"
         name = usual if line.name is None else line.name
         _check_name(name, line, taken=modules)
-        modules[name] = kind.make(words, shape)
+        try:
+            modules[name] = kind.make(words, shape)
+        except RuntimeError as error:  # more numbers than a tensor can have
+            raise NetError(
+                f"A net has at most {_MOST_PARAMETERS:,} parameters. Received {line.place} for maps of {shape}: "
+                f"{error}. Make it smaller."
+            ) from error
         shape = sizes.after(modules[name], shape, place=line.place)
     return modules
 
 
 def _check_name(name: str, line: Line, *, taken: dict[str, nn.Module]) -> None:
     is_word = re.fullmatch(r"[A-Za-z]\w{0,79}", name)
-    if not is_word or name in taken or name == "flatten" or hasattr(nn.Sequential, name) or name in _ATTRIBUTES:
+    if not is_word or name in taken or name == "flatten" or hasattr(_PLAIN, name) or name in _ATTRIBUTES:
         raise NetError(
             "A layer's name is a word of letters, digits and _ that no other layer has, nor anything else of a net. "
             f"Received {line.place}, to be called {name!r}. Name it anew: own_{len(taken)}: {line.words}."

@@ -27,9 +27,9 @@ and the numbers of the contrast normalisation, which are those of AlexNet.
 
 from collections import OrderedDict
 
-from torch import Tensor, nn
+from torch import nn
 
-from convlens.architectures._constructor import Constructor, check_images, sides_after
+from convlens.architectures._constructor import Chain, Constructor, sides_after
 from convlens.architectures._initialise import initialise, normal
 from convlens.architectures._max_pool import MaxPool2d
 
@@ -38,7 +38,7 @@ def _contrast() -> nn.LocalResponseNorm:
     return nn.LocalResponseNorm(5, alpha=5e-4, beta=0.75, k=2.0)  # torch divides its alpha by the 5 maps
 
 
-class ZFNet(nn.Sequential):
+class ZFNet(Chain):
     """A photo in, `classes` scores out, before softmax."""
 
     image_shape = (3, 224, 224)  # channels, rows, columns
@@ -78,10 +78,6 @@ class ZFNet(nn.Sequential):
         )
         self.image_shape = image_shape
         initialise(self, convolution=normal(0.01), linear=normal(0.01))
-
-    def forward(self, input: Tensor) -> Tensor:
-        check_images(self, input)
-        return super().forward(input)
 
 
 zfnet = Constructor("zfnet", ZFNet)

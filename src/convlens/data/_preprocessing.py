@@ -1,5 +1,6 @@
 """From pixels to the numbers that a net reads."""
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -44,6 +45,8 @@ class Preprocessing:
         sides = (self.channels, *self.size)
         if min(sides) < 1 or self.padding < 0 or not len(self.mean) == len(self.deviation) == self.channels:
             raise ShapeError(f"A net reads channels, rows and columns, with a mean for each channel. Received {self}.")
+        if not all(map(math.isfinite, (*self.mean, *self.deviation))):
+            raise ShapeError(f"Means and deviations are finite numbers. Received {self}.")
         if min(self.deviation) <= 0:
             raise ShapeError(
                 f"Pixels are divided by a deviation above 0. Received {self}. 1.0 leaves them as they are."

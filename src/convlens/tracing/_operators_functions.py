@@ -12,9 +12,9 @@ from convlens.tracing._functions import SELU_ALPHA, SELU_SCALE
 aten = torch.ops.aten
 
 
-def _function_entry(function: Any, **constants: float) -> Entry:
+def _function_entry(function: Any, *, constant: float | None = None) -> Entry:
     def entry(reader: Reader, call: dict[str, Any], output: Tensor) -> Form:
-        return Pointwise(function, (reader.activation(call["self"]),), **constants)
+        return Pointwise(function, (reader.activation(call["self"]),), constant=constant)
 
     return entry
 

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from convlens.architectures import TrainedNet, WrittenNet, build, open_net, title_of
+from convlens.architectures._catalogue import rebuild
 from convlens.data import DataSet, load
 from convlens.errors import NetError, RunError
 from convlens.training._batches import Batches
@@ -71,9 +72,10 @@ def train(
         DataError: the data cannot be loaded.
         KeyboardInterrupt: Ctrl-C was pressed; the state is kept, and `resume` goes on from it.
     """
-    if seed < 0 or (epochs is not None and epochs < 1) or (threads is not None and threads < 1):
+    if not 0 <= seed < 2**63 or (epochs is not None and epochs < 1) or (threads is not None and threads < 1):
         raise RunError(
-            f"Epochs and threads are at least 1, a seed is at least 0. Received {epochs=}, {threads=}, {seed=}."
+            "Epochs and threads are at least 1, a seed is at least 0 and below 2**63. "
+            f"Received {epochs=}, {threads=}, {seed=}."
         )
     data_set = data if isinstance(data, DataSet) else load(data)
     if not (len(data_set.train) and len(data_set.val) and len(data_set.test)):
@@ -82,7 +84,7 @@ def train(
             f"val={len(data_set.val)}, test={len(data_set.test)} in {data_set.name!r}. Add images."
         )
     with _torch_settings(threads):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)  # alone: other devices' generators would not be restored
         module = build(net, classes=len(data_set.classes)) if isinstance(net, str) else net
         trained = None if start is None else open_net(start)
         if trained is not None:
@@ -144,8 +146,9 @@ def resume(
             f"A training goes on with the data that it began with. Received folder={str(folder)!r}, whose data "
             f"{config.data!r} was {config.content} and now is {content_of(data)}. Restore it, or train anew."
         )
+    shape = config.preprocessing.image_shape
     with _torch_settings(config.threads):
-        state = State(net or build(config.net, classes=len(config.classes)), config.recipe)
+        state = State(net or rebuild(config.net, classes=len(config.classes), image_shape=shape), config.recipe)
         state.load(folder / CHECKPOINT)
         return _train(state, folder, data=data, config=config, progress=progress)
 
