@@ -59,7 +59,8 @@ def report(measured: dict[str, dict[str, dict]]) -> None:
     lines = ["## Architectures against torchvision", ""]
     lines += [
         "Ours and theirs in alternation, with equal weights; `make torchvision` compares outputs, gradients and "
-        "statistics. Milliseconds are medians; a ratio is the median over the n rounds of ours / theirs, with the least and the most."
+        "statistics. Milliseconds are medians; a ratio is the median over the n rounds of ours / theirs, with the "
+        "least and the most."
     ]
     for setting, words in SETTINGS.items():
         nets = {name: measured[setting][name] for name in NAMES if name in measured.get(setting, {})}

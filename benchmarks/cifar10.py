@@ -26,7 +26,7 @@ SECTION = "cifar10"
 FOLDER = "cifar10"  # as the commands of the table name it
 THREADS = 1
 OPTIONS = ["--flip", "--shift", "0.125", "--precision", "bfloat16"]
-EPOCHS = {  # about as many as fit into two minutes, and at least one
+EPOCHS = {
     "lenet": 12,
     "lenet5": 12,
     "lenet_harley": 12,
@@ -78,7 +78,7 @@ def write(lines: dict[str, str]) -> None:
         [
             "## Nets of 32 x 32 pixels on CIFAR-10",
             "",
-            "Trained for a few minutes each, on one thread, far from what they can reach: the table says that they "
+            "Trained for 1 to 21 minutes each, on one thread, far from what they can reach: the table says that they "
             "learn; its minutes are of a shared machine. 45,000 images to train on, 5,000 held out, 10,000 to test on, "
             "as JPEG files (quality 75, about three points harder to read than the originals). Nets of one channel "
             "read them in grey.",
@@ -96,7 +96,7 @@ def main() -> None:
     """Measure and write the figures, net by net."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("nets", nargs="*", help=f"names in the catalogue; by default {', '.join(EPOCHS)}")
-    parser.add_argument("--epochs", type=int, help="by default about as many as fit into two minutes")
+    parser.add_argument("--epochs", type=int, help="by default few")
     arguments = parser.parse_args()
     nets = arguments.nets or list(EPOCHS)
     if unknown := [net for net in nets if net not in EPOCHS and arguments.epochs is None]:

@@ -63,6 +63,7 @@ interface Evaluation {
 }
 
 const ROUNDOFF = 2 ** -24; // of float32: half the distance from 1 to the next larger number
+const LARGEST = (2 - 2 ** -23) * 2 ** 127; // beyond it float32 is infinite
 const SMALLEST = 2 ** -126; // float32 loses digits below it: each rounding may add as much, at most
 const DERIVED_WEIGHT_ROUNDINGS = 8; // batch normalisation: what Python derives scale and shift with
 const FUNCTION_ROUNDINGS = 8; // exp: a vectorised one errs by a few units in the last place
@@ -194,7 +195,9 @@ export function explain(call: Call, index: readonly number[], all: Numbers): Exp
   const read = reads(call, index, shapesIn(all), all.weights);
   const values = read.map((one) => numberAt(all, one.key, one.index));
   const evaluation = evaluate(form, read, values, index, all);
-  const { products, total, tolerance, winner } = evaluation;
+  const { products, tolerance, winner } = evaluation;
+  const overflows = Math.abs(evaluation.total) > LARGEST;
+  const total = overflows ? Math.sign(evaluation.total) * Number.POSITIVE_INFINITY : evaluation.total;
   const recorded = numberAt(all, call.output, index);
   const difference = total === recorded ? 0 : total - recorded;
   const decimals = decimalsOf(form, evaluation, [...values, total, recorded]);

@@ -9,6 +9,7 @@
     ├── TraceError (ValueError)             a net that cannot be traced, or a unit that is not there
     │   ├── UnsupportedError                an operator without a form: its values are known, its arithmetic is not
     │   └── TraceFileError                  a file that is not a whole trace
+    ├── FigureError (ValueError)            a figure that cannot be written
     ├── WireError (ValueError)              a message that the server or the page cannot read
     ├── ServeError (RuntimeError)           a server that cannot start: its port is taken, its page was not built
     └── MissingPackageError (ImportError)   an optional package that is not installed
@@ -51,6 +52,10 @@ class UnsupportedError(TraceError):
 
 class TraceFileError(TraceError):
     """A file that is not a whole trace."""
+
+
+class FigureError(ConvlensError, ValueError):
+    """A figure that cannot be written."""
 
 
 class WireError(ConvlensError, ValueError):

@@ -43,3 +43,35 @@ def test_nets_refuses_an_unknown_net_in_a_sentence(tmp_path):
     finished = convlens("nets", "lenett", folder=tmp_path)
     assert finished.returncode == 1
     assert finished.stderr.startswith("convlens: A trained net is a shipped one")
+
+
+def test_a_picture_that_cannot_be_written_is_refused_in_a_sentence_before_it_is_drawn(tmp_path):
+    for path, said in (("x.gif", "named after its format"), ("none/x.png", "a folder that is there")):
+        finished = convlens("nets", "resnet18", "--picture", path, folder=tmp_path)
+        assert finished.returncode == 1
+        assert finished.stderr.startswith("convlens: A figure")
+        assert said in finished.stderr
+        assert "Traceback" not in finished.stderr
+
+
+def test_a_picture_and_a_list_are_not_asked_for_together(tmp_path):
+    finished = convlens("nets", "lenet", "--picture", "x.svg", "--json", folder=tmp_path)
+    assert finished.returncode == 1
+    assert "in the place of a list" in finished.stderr
+
+
+def test_a_reader_that_has_read_enough_ends_the_command_quietly(tmp_path):
+    command = f"{sys.executable} -P -m convlens nets resnet50 --json | head -c 10"
+    finished = subprocess.run(
+        command, shell=True, cwd=tmp_path, capture_output=True, text=True, timeout=240, check=False
+    )
+    assert finished.stdout == '{\n  "name"'
+    assert finished.stderr == ""
+
+
+def test_a_resumed_training_takes_no_other_options(tmp_path):
+    finished = convlens(
+        "train", "--resume", "run", "--flip", "--learning-rate", "0.5", "--net", "vgg16", folder=tmp_path
+    )
+    assert finished.returncode == 1
+    assert "Received --resume with --net, --flip, --learning-rate." in finished.stderr

@@ -1,11 +1,13 @@
 import sys
 
 import pytest
+import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from torch import nn
 
 from convlens import architectures, figures
-from convlens.errors import MissingPackageError, NetError
+from convlens.errors import FigureError, MissingPackageError, NetError
+from convlens.figures._flow import flow
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +34,15 @@ def test_one_net_is_drawn_with_every_layer_its_shape_and_its_parameters_as_produ
 
 
 def test_nothing_is_written_beyond_the_page_or_over_another_text(drawing):
-    for figure in (drawing, figures.architecture(architectures.LeNet())):
+    names = [
+        "lenet",
+        "googlenet_2014",
+        "preact_resnet50",
+        "resnet20_cifar",
+        "densenet40_cifar",
+    ]  # every colour and line
+    long = figures.architecture(architectures.LeNet(), name="a long name " * 20)
+    for figure in (drawing, figures.architectures(names), figures.architecture(architectures.LeNet()), long):
         renderer = FigureCanvasAgg(figure).get_renderer()
         frames = [text.get_window_extent(renderer) for axes in figure.axes for text in axes.texts]
         assert len(frames) > 20
@@ -75,3 +85,41 @@ def test_without_matplotlib_the_command_that_installs_it_is_named(monkeypatch):
         monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(MissingPackageError, match=r"drawn by matplotlib.*Install it: pip install 'convlens\[plot\]'"):
         figures.architecture(architectures.LeNet())
+
+
+@pytest.mark.parametrize("name", [entry.name for entry in architectures.entries()])
+def test_all_parameters_are_in_the_chart(name):
+    with torch.device("meta"):
+        description = architectures.describe(getattr(architectures, name)())
+    assert sum(node.layer.parameters for node in flow(description)) == description.parameters
+
+
+def test_the_layers_of_a_transformer_are_drawn_with_all_their_parameters():
+    layer = nn.TransformerEncoderLayer(16, 2, dim_feedforward=64, batch_first=True)
+    net = nn.Sequential(nn.Conv2d(3, 16, 4, stride=4), nn.Flatten(2), Swapped(), layer)
+    description = architectures.describe(net, image_shape=(3, 16, 16))
+    nodes = flow(description)
+    assert sum(node.layer.parameters for node in nodes) == description.parameters
+    assert all(node.rows <= 16 for node in nodes)  # features are no rows
+
+
+class Swapped(nn.Module):
+    def forward(self, maps):
+        return maps.transpose(1, 2)
+
+
+def test_the_distances_of_lenet5_to_its_codes_are_drawn():
+    assert flow(architectures.describe(architectures.lenet5()))[-1].layer.output[1] == 10
+
+
+@pytest.mark.parametrize(
+    ("path", "said"), [("x.gif", r"named after its format.*Try 'x.svg'"), ("none/x.png", r"Make '.*none'")]
+)
+def test_a_file_that_cannot_be_written_is_refused(tmp_path, drawing, path, said):
+    with pytest.raises(FigureError, match=said):
+        figures.save(drawing, tmp_path / path)
+
+
+def test_no_name_is_refused():
+    with pytest.raises(NetError, match=r"Received names=\[\], no name"):
+        figures.architectures([])

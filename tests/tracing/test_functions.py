@@ -77,6 +77,24 @@ def test_infinity_closes_and_is_printed(name):
     assert "nan" in str(explanations[5])
 
 
+@pytest.mark.parametrize(
+    ("function", "number"),
+    [
+        (torch.exp, 100.0),
+        (torch.square, 1e20),
+        (torch.reciprocal, 1e-40),
+        (lambda x: x * 10, 3e38),
+        (lambda x: x / 0.1, -3e38),
+    ],
+    ids=["exp", "square", "reciprocal", "product", "quotient"],
+)
+def test_what_float32_cannot_hold_is_infinite_and_closes(function, number):
+    trace = cl.trace(Applied(function), torch.tensor([[number]]))
+    explanation = trace.explain(trace.layers[-1], 0)
+    assert abs(explanation.recorded) == torch.inf
+    assert explanation.closes
+
+
 def test_an_elu_with_other_scales_is_unsupported_and_says_so():
     trace = cl.trace(Applied(lambda x: torch.ops.aten.elu(x, 1.0, 2.0)), torch.randn(1, 3))
     assert "scales of 1" in trace["elu"].reason

@@ -1,4 +1,5 @@
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -287,15 +288,65 @@ def test_a_loss_that_is_not_finite_ends_the_training(spots_folder: Path, tmp_pat
 
 def test_a_net_without_a_score_for_each_class_is_refused(spots_folder: Path, tmp_path: Path) -> None:
     with pytest.raises(
-        NetError, match=r"one score a class.*classes=4, scores=\(1, 3\)\. End the net with a layer of 4"
+        NetError, match=r"one score a class.*classes=4, scores=\(2, 3\)\. End the net with a layer of 4"
     ):
         train(Dropping(classes=3), spots_folder, folder=tmp_path / "run", progress=False)
     assert not (tmp_path / "run").exists()
 
 
+class GivesInTraining(nn.Module):
+    """Gives plain scores in evaluation, and something else in training mode."""
+
+    def __init__(self, change: Callable[[torch.Tensor], object]) -> None:
+        super().__init__()
+        self.scores, self.change = nn.Linear(784, 4), change
+
+    def forward(self, images: torch.Tensor) -> object:
+        scores = self.scores(images.flatten(1))
+        return self.change(scores) if self.training else scores
+
+
+@pytest.mark.parametrize(
+    ("change", "given"),
+    [
+        (lambda scores: (scores, scores[:, :2]), r"\(\(2, 4\), \(2, 2\)\)"),
+        (lambda scores: [scores], "list"),
+        (lambda scores: {"scores": scores}, "dict"),
+        (lambda scores: (None, scores), r"\('NoneType', \(2, 4\)\)"),
+    ],
+    ids=["features", "a list", "a dict", "no scores"],
+)
+def test_a_net_that_gives_something_else_in_training_mode_is_refused(change, given, spots_folder, tmp_path) -> None:
+    with pytest.raises(NetError, match=rf"In training mode a net gives its scores.*given={given}\. Return nothing"):
+        train(GivesInTraining(change), spots_folder, folder=tmp_path / "run", progress=False)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_net_without_parameters_is_refused(spots_folder: Path, tmp_path: Path) -> None:
+    net = nn.Sequential(nn.AdaptiveAvgPool2d(2), nn.Flatten())
+    with pytest.raises(NetError, match=r"changes a net's parameters.*none that can change"):
+        train(net, spots_folder, folder=tmp_path / "run", progress=False)
+
+
+def test_the_look_at_a_net_before_its_training_leaves_it_as_it_was(spots_folder: Path, tmp_path: Path) -> None:
+    torch.manual_seed(5)
+    net = nn.Sequential(nn.Flatten(), nn.BatchNorm1d(784), nn.Dropout(), nn.Linear(784, 3))
+    before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
+    with pytest.raises(NetError, match="one score a class"):
+        train(net, spots_folder, folder=tmp_path / "run", progress=False)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in net.state_dict().items())
+
+
+@pytest.mark.parametrize("options", [{"flip": "no"}, {"learning_rate": "0.1"}, {"shift": True}], ids=str)
+def test_options_of_another_type_are_refused(options: dict, spots_folder: Path, tmp_path: Path) -> None:
+    ((name, value),) = options.items()
+    with pytest.raises(RunError, match=rf"Received {name}={value!r}"):
+        train("lenet", spots_folder, folder=tmp_path / "run", progress=False, **options)
+
+
 def test_a_net_that_cannot_read_the_images_is_refused(spots_folder: Path, tmp_path: Path) -> None:
     net = nn.Sequential(nn.Flatten(), nn.Linear(9, 4))
-    with pytest.raises(NetError, match=r"takes a batch of images.*images=\(1, 1, 28, 28\).*image_shape"):
+    with pytest.raises(NetError, match=r"takes a batch of images.*images=\(2, 1, 28, 28\).*image_shape"):
         train(net, spots_folder, folder=tmp_path / "run", progress=False)
 
 

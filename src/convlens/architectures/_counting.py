@@ -85,7 +85,7 @@ class Counter(TorchDispatchMode):
 
     def depth(self, tensor: Tensor) -> int:
         """Count the layers with weights on the longest path to a tensor."""
-        return self._known[id(tensor)].depth
+        return self._known.get(id(tensor), _Known()).depth
 
     def enter(self, path: str, module: nn.Module) -> None:
         """Say that a module begins."""

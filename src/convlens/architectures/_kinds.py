@@ -1,5 +1,6 @@
 """What kind of layer an operator or a module is, in the field's words."""
 
+import re
 from typing import Any
 
 from torch import nn
@@ -50,9 +51,9 @@ _BY_OPERATOR = {
 
 def kind_of_module(module: nn.Module) -> str | None:
     """Say what a module is if its class says so, where the operators that it is made of do not."""
-    name = type(module).__name__.lower()
-    words = {"norm": "normalisation", "subsampling": "average pooling"}
-    return next((kind for word, kind in words.items() if word in name), None)
+    words = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", type(module).__name__)
+    kinds = {"norm": "normalisation", "subsampling": "average pooling"}
+    return next((kinds[word.lower()] for word in words if word.lower() in kinds), None)
 
 
 def kind_of(call: OperatorCall, *, weighted: bool) -> str:

@@ -30,10 +30,17 @@ def nets_command(
         picture: write a drawing instead, to scale: .svg, .png or .pdf.
     """
     from convlens.architectures import describe, table
+    from convlens.errors import FigureError
 
     if picture is not None:
         from convlens import figures
 
+        if json or sort != "year":
+            raise FigureError(
+                f"A picture is drawn in the place of a list. Received {picture=!s}, {json=}, {sort=}. "
+                "Ask for the one, then for the other."
+            )
+        figures.check_path(picture)
         if net is None:
             drawing = figures.architectures()
         else:

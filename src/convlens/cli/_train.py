@@ -38,7 +38,7 @@ def train_command(
         shift: share of an image's sides by which it is moved at random, at most; by default 1/28.
         learning_rate: the highest of the schedule; by default 0.02.
         loss: what is made small; by default what the net asks for, else cross-entropy.
-        precision: bfloat16 takes about half the time on processors that have it; by default float32.
+        precision: bfloat16 takes less time on processors that have it; by default float32.
         resume: go on with the training that was cut off in this folder, with all that it began with.
     """
     from convlens.errors import RunError
@@ -51,10 +51,19 @@ def train_command(
             f"Received data={data!r}, resume={None if resume is None else str(resume)!r}. "
             "Try `convlens train mnist`, or `convlens train --resume FOLDER`."
         )
+    given = {"flip": flip, "shift": shift, "learning_rate": learning_rate, "loss": loss, "precision": precision}
+    given = {name: value for name, value in given.items() if value is not None}
     if resume is not None:
+        usual = {"net": (net, "lenet"), "epochs": (epochs, None), "seed": (seed, 0), "folder": (folder, None),
+                 "threads": (threads, None), "start": (start, None)}  # fmt: skip
+        others = [*(name for name, (value, default) in usual.items() if value != default), *given]
+        if others:
+            raise RunError(
+                "A training that is resumed keeps all that it began with. Received --resume with "
+                f"{', '.join('--' + name.replace('_', '-') for name in others)}. Leave them out, or begin another."
+            )
         resume_training(resume)
     else:
         assert data is not None
-        given = {"flip": flip, "shift": shift, "learning_rate": learning_rate, "loss": loss, "precision": precision}
-        options = cast(RecipeOptions, {name: value for name, value in given.items() if value is not None})
+        options = cast(RecipeOptions, given)
         train(net, data, epochs=epochs, seed=seed, folder=folder, threads=threads, start=start, **options)

@@ -10,7 +10,7 @@ from convlens.figures._flow import flow
 from convlens.figures._layout import Scale, fitting_scale, needed_width
 from convlens.figures._links import Picture, picture
 from convlens.figures._profile import draw_profile, label_boxes
-from convlens.figures._scale_bars import draw_legend, draw_scale_bars, short
+from convlens.figures._scale_bars import draw_legend, draw_scale_bars, legend_of, legend_width, short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,6 +23,7 @@ NAME_SIZE = 11.5  # points
 ROW = 1.8 / 224  # inches a row
 HEADING = 0.95
 FOOTER = 1.05
+LEGEND = 4.6  # to the right of the scale bars
 BETWEEN = 0.42  # inches between a net and the next
 SMALL = 0.9  # inches: a shorter net is drawn a second time, enlarged
 ENLARGED, ENLARGED_ROWS = 2.6, 1.4  # inches that the enlarged drawing may be long, and high
@@ -67,12 +68,13 @@ def draw_architectures(described: Sequence[tuple[str, str, Description]]) -> "Fi
     headings = [f"{name}{year}" for name, year, _ in described]
     labels = max(LABELS, text_width(headings, size=NAME_SIZE, weight="bold") + 0.25)
     length = needed_width(flows, least=WIDTH - 2 * MARGIN - labels)
-    width = length + 2 * MARGIN + labels
     scale = Scale(fitting_scale(flows, width=length, row=ROW), ROW)
     nets = [
         Drawn(heading, _facts(description), picture(nodes, scale))
         for heading, (_, _, description), nodes in zip(headings, described, flows, strict=True)
     ]
+    marks = legend_of(*(net.picture for net in nets))
+    width = 2 * MARGIN + labels + max(length, LEGEND + legend_width(marks))
     height = HEADING + FOOTER + sum(net.above + net.below + BETWEEN for net in nets)
     figure, axes = new_page(width, height)
     axes.text(MARGIN, height - 0.42, "Architectures, drawn to one scale", size=17, weight="bold", color=INK)
@@ -85,7 +87,7 @@ def draw_architectures(described: Sequence[tuple[str, str, Description]]) -> "Fi
         _draw_net(axes, net, left=MARGIN + labels, middle=top - net.above)
         top -= net.above + net.below + BETWEEN
     draw_scale_bars(axes, scale, left=MARGIN + labels, bottom=0.42)
-    draw_legend(axes, *(net.picture for net in nets), left=MARGIN + labels + 4.6, bottom=0.42)
+    draw_legend(axes, marks, left=MARGIN + labels + LEGEND, bottom=0.42)
     return figure
 
 

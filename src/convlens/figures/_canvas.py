@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from convlens.errors import MissingPackageError
+from convlens.errors import FigureError, MissingPackageError
 from convlens.files import write_whole
 
 if TYPE_CHECKING:
@@ -78,6 +78,28 @@ def text_width(texts: Iterable[str], *, size: float, weight: str = "normal") -> 
     return max((path.get_extents().width / 72 for path in paths), default=0.0)
 
 
+def check_path(path: str | os.PathLike[str]) -> Path:
+    """Refuse a file that a figure cannot be written to, before anything is drawn.
+
+    Args:
+        path: ends with .svg, .png or .pdf; its folder must exist.
+
+    Raises:
+        FigureError: another suffix, or no such folder.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in SUFFIXES:
+        raise FigureError(
+            f"A figure's file is named after its format. Received path={str(path)!r}. "
+            f"Try {path.with_suffix('.svg').name!r}, or one of {', '.join(SUFFIXES)}."
+        )
+    if not path.parent.is_dir():
+        raise FigureError(
+            f"A figure is written into a folder that is there. Received path={str(path)!r}. Make {str(path.parent)!r}."
+        )
+    return path
+
+
 def save(figure: "Figure", path: str | os.PathLike[str]) -> None:
     """Write a figure as a file, whole or not at all.
 
@@ -86,14 +108,9 @@ def save(figure: "Figure", path: str | os.PathLike[str]) -> None:
         path: ends with .svg, .png or .pdf; its folder must exist.
 
     Raises:
-        ValueError: another suffix.
+        FigureError: another suffix, no such folder, or it cannot be written there.
     """
-    path = Path(path)
-    if path.suffix.lower() not in SUFFIXES:
-        raise ValueError(
-            f"A figure's file is named after its format. Received path={str(path)!r}. "
-            f"Try {path.with_suffix('.svg').name!r}, or one of {', '.join(SUFFIXES)}."
-        )
+    path = check_path(path)
     from matplotlib import rc_context
 
     kind = path.suffix.lower()[1:]
@@ -101,4 +118,9 @@ def save(figure: "Figure", path: str | os.PathLike[str]) -> None:
     written = io.BytesIO()
     with rc_context({"svg.hashsalt": "convlens", "svg.fonttype": "path"}):
         figure.savefig(written, format=kind, dpi=150, metadata=dates.get(kind))
-    write_whole(path, written.getvalue())
+    try:
+        write_whole(path, written.getvalue())
+    except OSError as error:
+        raise FigureError(
+            f"A figure's file can be written. Received path={str(path)!r}: {error.strerror}. Name another."
+        ) from error

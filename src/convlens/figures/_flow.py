@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 
 from convlens.architectures import Description, Layer
 
@@ -25,12 +26,15 @@ class Node:
     @property
     def channels(self) -> int:
         """Count of maps, or of numbers where there are no rows and columns."""
-        return self.layer.output[1] if len(self.layer.output) > 1 else 1
+        output = self.layer.output
+        if self.layer.kind == "fully connected":  # of the features of every token, where there are tokens
+            return output[-1]
+        return output[1] if len(output) > 1 else 1
 
     @property
     def rows(self) -> int:
         """Rows of a map; 1 where there are none."""
-        return self.layer.output[2] if len(self.layer.output) > 2 else 1
+        return self.layer.output[2] if len(self.layer.output) > 2 and self.layer.kind != "fully connected" else 1
 
     @property
     def kind(self) -> str:
@@ -70,11 +74,12 @@ def flow(description: Description) -> list[Node]:
 
 
 def _is_drawn(layer: Layer, reads: Sequence[int], shapes: Sequence[tuple[int, ...]]) -> bool:
-    if layer.kind in MERGES:
-        return len(reads) > 1
-    if layer.kind in (*MAPS, STRIP):
+    if layer.parameters or layer.multiply_adds or layer.kind in (*MAPS, STRIP):
         return True
-    return len(layer.output) > 2 and layer.output not in shapes  # an unknown layer that makes maps of another size
+    if layer.kind in MERGES and len(reads) > 1:
+        return True
+    # Any other layer that makes another count of numbers of them, as LeNet-5's distances to its codes.
+    return layer.memory > 0 and prod(layer.output) not in map(prod, shapes)
 
 
 def _parts(nodes: Sequence[Node], place: int) -> tuple[int, ...]:

@@ -37,12 +37,13 @@ def architectures(names: Sequence[str] | None = None) -> "Figure":
     """
     require_matplotlib()
     known = {entry.name: entry for entry in entries()}
-    chosen = list(_SEVEN if names is None else names)
+    chosen = list(_SEVEN if names is None else [names] if isinstance(names, str) else names)
     unknown = [name for name in chosen if name not in known]
     if unknown or not chosen:
+        missing = f"of which {', '.join(unknown)} not known" if unknown else "no name"
         raise NetError(
-            f"A picture shows one architecture of the catalogue or more. Received names={chosen}, of which "
-            f"{unknown or 'none'} is not known. Known: {', '.join(known)}."
+            f"A picture shows one architecture of the catalogue or more. Received names={chosen}, {missing}. "
+            f"Known: {', '.join(known)}."
         )
     described = []
     for name in chosen:

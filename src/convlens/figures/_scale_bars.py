@@ -1,8 +1,9 @@
 """Scale bars, the key of the colours, and numbers in short."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
-from convlens.figures._canvas import COLOURS, INK, OTHER
+from convlens.figures._canvas import COLOURS, INK, OTHER, text_width
 from convlens.figures._layout import Scale
 from convlens.figures._links import Picture
 
@@ -10,17 +11,32 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
+_LETTERS = 8.5  # points
+
+
+class Mark(NamedTuple):
+    """What a colour stands for, or a line of some width in points."""
+
+    text: str
+    colour: str
+    width: float | None = None
+
+
 def round_number(limit: float) -> int:
     """Choose the largest power of two up to a limit: maps mostly come in these."""
     return 2 ** max(int(limit).bit_length() - 1, 0)
 
 
-def short(count: float) -> str:
-    """Write a count with three digits: 4.09 G, 714 M, 419 k."""
-    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
-        if count >= size:
-            return f"{count / size:.3g} {unit}"
-    return str(count)
+def short(count: float, unit: str = "") -> str:
+    """Write a count with three digits: 4.09 G, 714 M, 419 k.
+
+    >>> short(999_400), short(999_999), short(40, "B")
+    ('999 k', '1 M', '40 B')
+    """
+    for prefix, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if count >= 0.9995 * size:
+            return f"{count / size:.3g} {prefix}{unit}"
+    return f"{count} {unit}".strip()
 
 
 def draw_scale_bars(axes: "Axes", scale: Scale, *, left: float, bottom: float) -> None:
@@ -41,28 +57,46 @@ def draw_scale_bars(axes: "Axes", scale: Scale, *, left: float, bottom: float) -
     axes.text((begin + end) / 2, bottom + 0.17, f"{channels} maps", size=8.5, ha="center", color=INK)
 
 
-def draw_legend(axes: "Axes", *nets: Picture, left: float, bottom: float) -> None:
+def legend_of(*nets: Picture) -> list[Mark]:
+    """List the colours and lines that have a meaning in some drawings."""
+    shown = {box.node.kind for net in nets for box in net.boxes if not box.node.is_merge}
+    styles = {link.style for net in nets for link in net.links}
+    marks = [Mark(kind, colour) for kind, colour in COLOURS.items() if kind in shown]
+    marks += [Mark("other layer", OTHER)] if shown - set(COLOURS) else []
+    has_gates = any(box.node.kind == "multiplication" for net in nets for box in net.boxes)
+    over = Mark("shortcut or gate" if has_gates else "shortcut, added", INK, width=1.0)
+    marks += [over] if "over" in styles else []
+    marks += [Mark("dense link, put beside", INK, width=0.45)] if "arc" in styles else []
+    return marks
+
+
+def legend_width(marks: Sequence[Mark]) -> float:
+    """Say how wide a legend is, in inches."""
+    return sum(_column_width(marks[place : place + 2]) for place in range(0, len(marks), 2))
+
+
+def draw_legend(axes: "Axes", marks: Sequence[Mark], *, left: float, bottom: float) -> None:
     """Draw the colours' meanings, and those of the lines, in two rows.
 
     Args:
         axes: whose units are inches.
-        nets: what is drawn above.
+        marks: what `legend_of` lists.
         left: inches.
         bottom: inches.
     """
     from matplotlib.patches import Rectangle
 
-    shown = {box.node.kind for net in nets for box in net.boxes if not box.node.is_merge}
-    styles = {link.style for net in nets for link in net.links}
-    marks = [(kind, colour, None) for kind, colour in COLOURS.items() if kind in shown]
-    marks += [("other layer", OTHER, None)] if shown - set(COLOURS) else []
-    has_gates = any(box.node.kind == "multiplication" for net in nets for box in net.boxes)
-    marks += [("shortcut or gate" if has_gates else "shortcut, added", INK, 1.0)] if "over" in styles else []
-    marks += [("dense link, put beside", INK, 0.45)] if "arc" in styles else []
-    for number, (text, colour, width) in enumerate(marks):
-        along, up = left + (number // 2) * 2.0, bottom + 0.25 * (1 - number % 2)
-        if width is None:
-            axes.add_patch(Rectangle((along, up), 0.22, 0.13, facecolor=colour, linewidth=0))
-        else:
-            axes.plot([along, along + 0.22], [up + 0.065] * 2, color=colour, linewidth=width)
-        axes.text(along + 0.3, up + 0.065, text, size=8.5, va="center", color=INK)
+    for place in range(0, len(marks), 2):
+        column = marks[place : place + 2]
+        for row, (text, colour, width) in enumerate(column):
+            up = bottom + 0.25 * (1 - row)
+            if width is None:
+                axes.add_patch(Rectangle((left, up), 0.22, 0.13, facecolor=colour, linewidth=0))
+            else:
+                axes.plot([left, left + 0.22], [up + 0.065] * 2, color=colour, linewidth=width)
+            axes.text(left + 0.3, up + 0.065, text, size=_LETTERS, va="center", color=INK)
+        left += _column_width(column)
+
+
+def _column_width(column: Sequence[Mark]) -> float:
+    return 0.3 + text_width([mark.text for mark in column], size=_LETTERS) + 0.3

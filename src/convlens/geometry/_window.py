@@ -34,7 +34,7 @@ def output_size(
     >>> output_size(112, 3, stride=2, ceil=True)  # GoogLeNet, pool1
     56
     """
-    received = f"Received {size=}, {kernel_size=}, {stride=}, {padding=}, {dilation=}."
+    received = f"Received {size=}, {kernel_size=}, {stride=}, {padding=}, {dilation=}{', ceil=True' if ceil else ''}."
     if min(size, kernel_size, stride, dilation) < 1 or padding < 0:
         raise ValueError(
             f"Size, kernel_size, stride and dilation are at least 1, padding at least 0. {received} "

@@ -43,6 +43,8 @@ def explain_unit(call: Call, index: Index, *, numbers: Mapping[str, np.ndarray],
     factors = np.concatenate(weights) if weights else None
     with np.errstate(all="ignore"):  # as for torch, what is undefined is NaN, and what is too large infinite
         evaluation = _evaluate(call.form, index, values, factors=factors, numbers=numbers, dtype=dtype)
+    if abs(evaluation.total) > torch.finfo(dtype).max:  # what the net computes in cannot hold it
+        evaluation = evaluation._replace(total=math.copysign(math.inf, evaluation.total))
     return Explanation(
         call=call,
         index=index[1:],

@@ -11,12 +11,12 @@ from convlens.tracing._forms import Form, Normalisation
 aten = torch.ops.aten
 
 
-def _normalisationentry_for(function: Any) -> Entry:
+def _normalisation_entry(function: Any) -> Entry:
     def entry(reader: Reader, call: dict[str, Any], output: Tensor) -> Form:
         return Normalisation(function, reader.activation(call["self"]), axis=call["dim"] % output.dim())
 
     return entry
 
 
-entry_for(aten._softmax.default)(_normalisationentry_for("softmax"))
-entry_for(aten._log_softmax.default)(_normalisationentry_for("log_softmax"))
+entry_for(aten._softmax.default)(_normalisation_entry("softmax"))
+entry_for(aten._log_softmax.default)(_normalisation_entry("log_softmax"))

@@ -98,7 +98,7 @@ def _average(
     )
 
 
-def _average_poolentry_for(axes: int) -> Entry:
+def _average_pool_entry(axes: int) -> Entry:
     def entry(reader: Reader, call: dict[str, Any], output: Tensor) -> Form:
         _want_batch(output, axes=axes)
         if call["ceil_mode"]:
@@ -117,8 +117,8 @@ def _average_poolentry_for(axes: int) -> Entry:
     return entry
 
 
-entry_for(aten.avg_pool2d.default)(_average_poolentry_for(2))
-entry_for(aten.avg_pool3d.default)(_average_poolentry_for(3))
+entry_for(aten.avg_pool2d.default)(_average_pool_entry(2))
+entry_for(aten.avg_pool3d.default)(_average_pool_entry(3))
 
 
 @entry_for(aten._adaptive_avg_pool2d.default)

@@ -36,8 +36,8 @@ class Recipe:
         shift: share of an image's sides by which it is moved at random, at most, each time that it is shown.
         flip: show an image mirrored left-right as often as not.
         loss: "cross_entropy" of the softmax of the scores, or the "hinge" of a linear support-vector machine.
-        precision: "float32"; or "bfloat16" for what convolutions and matrices multiply, three digits of a number: about
-            half the time on processors that have it, a crawl on others. Weights and evaluations are in float32 alike.
+        precision: "float32"; or "bfloat16" for what convolutions and matrices multiply, three digits of a number:
+            faster on processors that have it, a crawl on others. Weights and evaluations are in float32 alike.
 
     Raises:
         RunError: a value is outside its range.
@@ -55,6 +55,11 @@ class Recipe:
     precision: str = "float32"
 
     def __post_init__(self) -> None:
+        for name in ("learning_rate", "shift"):
+            if isinstance(getattr(self, name), bool) or not isinstance(getattr(self, name), int | float):
+                raise RunError(f"A {name} is a number. Received {name}={getattr(self, name)!r}.")
+        if not isinstance(self.flip, bool):
+            raise RunError(f"Images are flipped or not. Received flip={self.flip!r}. Pass True or False.")
         if not (0 < self.learning_rate < math.inf and 0 <= self.shift <= 1):
             raise RunError(
                 "A learning rate is above 0, and an image is moved by a share of its sides, 0..1. "

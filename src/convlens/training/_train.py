@@ -1,5 +1,6 @@
 """Train a net, and go on with a training that was cut off."""
 
+import copy
 import os
 import time
 from collections.abc import Generator
@@ -96,7 +97,7 @@ def train(
             load=None if isinstance(data, DataSet) else _reload(data, data_set),
             preprocessing=trained.card.preprocessing if trained else choose_preprocessing(data_set, module),
             recipe=recipe,
-            options=options if start is None else {**options, "start": str(start)},
+            options=options if start is None else {**options, "start": _found_from_anywhere(start)},
             seed=seed,
         )
         _check_scores(module, data_set, config)
@@ -208,6 +209,11 @@ def _what_builds(module: nn.Module, net: str | nn.Module) -> str:
     return net if isinstance(net, str) else type(net).__name__
 
 
+def _found_from_anywhere(start: str | os.PathLike[str]) -> str:
+    """Say what opens the same net from any current folder: a name, or an absolute path."""
+    return str(Path(start).resolve()) if Path(start).exists() else str(start)
+
+
 def _reload(source: str | os.PathLike[str], data: DataSet) -> str:
     """Say what loads the data again, from any current folder: a name, or a folder's absolute path."""
     path = str(Path(source).resolve())
@@ -216,25 +222,42 @@ def _reload(source: str | os.PathLike[str], data: DataSet) -> str:
 
 def _check_scores(net: nn.Module, data: DataSet, config: Config) -> None:
     """See whether the net takes the images and gives one score a class, before any time is spent."""
-    images = config.preprocessing(data.train.images[:1])
-    received = f"Received net={title_of(config.net)}, images={tuple(images.shape)}, classes={len(data.classes)}"
-    mode = net.training
+    classes = len(data.classes)
+    images = config.preprocessing(data.train.images[:1].expand(2, -1, -1, -1))
+    received = f"Received net={title_of(config.net)}, images={tuple(images.shape)}, {classes=}"
+    if not any(parameter.requires_grad for parameter in net.parameters()):
+        raise NetError(f"A training changes a net's parameters. {received}, none that can change. Add a layer.")
+    copied = copy.deepcopy(net)  # whose running statistics may move
     try:
-        with torch.no_grad():
-            scores = net.eval()(images)
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            scores, trained = copied.eval()(images), copied.train()(images)
     except RuntimeError as error:
         raise NetError(
             f"A net takes a batch of images: batch, channel, row, column. {received}: {error}. Give the module an "
             "attribute image_shape (channels, rows, columns), to which images are brought."
         ) from error
-    finally:
-        net.train(mode)
-    if not isinstance(scores, torch.Tensor) or scores.shape != (1, len(data.classes)):
-        found = tuple(scores.shape) if isinstance(scores, torch.Tensor) else type(scores).__name__
+    if not _is_scores(scores, classes):
         raise NetError(
-            f"A classifier gives one score a class: batch, class. {received}, scores={found}. "
-            f"End the net with a layer of {len(data.classes)} outputs."
+            f"A classifier gives one score a class: batch, class. {received}, scores={_shape_of(scores)}. "
+            f"End the net with a layer of {classes} outputs."
         )
+    main, *auxiliary = trained if isinstance(trained, tuple) else (trained,)
+    if not _is_scores(main, classes) or not all(each is None or _is_scores(each, classes) for each in auxiliary):
+        raise NetError(
+            "In training mode a net gives its scores, or a tuple of them and of those of its auxiliary heads: batch, "
+            f"class. {received}, given={_shape_of(trained)}. Return nothing else."
+        )
+
+
+def _is_scores(scores: object, classes: int) -> bool:
+    return isinstance(scores, torch.Tensor) and scores.shape == (2, classes)
+
+
+def _shape_of(scores: object) -> object:
+    """Describe what a net gave, for an error."""
+    if isinstance(scores, tuple):
+        return tuple(_shape_of(each) for each in scores)
+    return tuple(scores.shape) if isinstance(scores, torch.Tensor) else type(scores).__name__
 
 
 def _new_folder(folder: str | os.PathLike[str] | None, config: Config) -> Path:
