@@ -40,7 +40,7 @@ def architectures(names: Sequence[str] | None = None) -> "Figure":
     chosen = list(_SEVEN if names is None else [names] if isinstance(names, str) else names)
     unknown = [name for name in chosen if name not in known]
     if unknown or not chosen:
-        missing = f"of which {', '.join(unknown)} not known" if unknown else "no name"
+        missing = f"of which {unknown} is not known" if unknown else "no name"
         raise NetError(
             f"A picture shows one architecture of the catalogue or more. Received names={chosen}, {missing}. "
             f"Known: {', '.join(known)}."

@@ -230,7 +230,9 @@ def _check_scores(net: nn.Module, data: DataSet, config: Config) -> None:
     copied = copy.deepcopy(net)  # whose running statistics may move
     try:
         with torch.no_grad(), torch.random.fork_rng(devices=[]):
-            scores, trained = copied.eval()(images), copied.train()(images)
+            scores = copied.eval()(images)
+            with torch.autocast("cpu", torch.bfloat16, enabled=config.recipe.precision == "bfloat16"):
+                trained = copied.train()(images)
     except RuntimeError as error:
         raise NetError(
             f"A net takes a batch of images: batch, channel, row, column. {received}: {error}. Give the module an "
