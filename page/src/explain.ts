@@ -1,16 +1,25 @@
 // The arithmetic of one unit: its form evaluated in float64, and the check against what the net computed. It mirrors
 // src/convlens/tracing/_explain.py; tests/golden holds the two together.
 
-import { eachTap, numbers, type Read, reads, type ShapeOf } from "./forms.ts";
+import { broadcastIndex, eachTap, membersOf, numbers, type Read, reads, type ShapeOf } from "./forms.ts";
 import { FUNCTIONS } from "./functions.ts";
 import { placeOf } from "./indexing.ts";
 import { countDecimals, rounded } from "./numbers.ts";
-import type { Call, Form, Maximum, Normalisation, Pointwise, Tensors, WeightedSum } from "./types.ts";
+import type {
+  Call,
+  Form,
+  Maximum,
+  Normalisation,
+  Pointwise,
+  Standardisation,
+  Tensors,
+  WeightedSum,
+} from "./types.ts";
 
 /** One number that a unit is made of. */
 export interface Term extends Read {
   readonly value: number;
-  /** What it adds: value times weight; the value itself in a maximum; e^(value - largest) in a softmax. */
+  /** What it adds: value times weight; the value itself in a maximum; e^(value - largest) in a softmax; (value - mean)² / count. */
   readonly product: number;
   /** The product as printed: a whole count of units in the last decimal. */
   readonly units: number;
@@ -18,7 +27,16 @@ export interface Term extends Read {
 
 /** What counts beside the terms. */
 export interface Addend {
-  readonly name: "bias" | "shift" | "constant" | "largest" | "padding";
+  readonly name:
+    | "bias"
+    | "shift"
+    | "constant"
+    | "largest"
+    | "padding"
+    | "mean"
+    | "variance"
+    | "epsilon"
+    | "scale";
   readonly value: number;
   readonly units: number;
 }
@@ -44,7 +62,7 @@ export interface Explanation {
   readonly decimals: number;
   /** What is printed below the terms, in units of the last decimal. */
   readonly units: {
-    /** Of a sum all terms and addends, exactly; of a softmax its exponentials; else null. */
+    /** Of a sum all terms and addends, exactly; of a softmax its exponentials; of a standardisation the variance. */
     readonly sum: number | null;
     /** Of a sum the same. */
     readonly total: number;
@@ -129,6 +147,40 @@ function normalisation(form: Normalisation, values: number[], own: number): Eval
   return { products: exponentials, addends, total, tolerance, winner: own };
 }
 
+/** It mirrors _standardise in _explain.py, which says what the bound rests on. */
+function standardisation(
+  form: Standardisation,
+  values: number[],
+  index: readonly number[],
+  all: Numbers,
+): Evaluation {
+  const shape = shapesIn(all)(form.input);
+  const own = numberAt(all, form.input, index);
+  const length = values.length;
+  const mean = add(values) / length;
+  const squares = values.map((value) => (value - mean) ** 2 / length);
+  const variance = add(squares);
+  const at = (key: string | null, none: number) =>
+    key === null ? none : numberAt(all, key, broadcastIndex(index, shapesIn(all)(key)));
+  const [scale, bias] = [at(form.weight, 1), at(form.bias, 0)];
+  const root = (variance + form.epsilon) ** -0.5;
+  const total = (own - mean) * root * scale + bias;
+  const meanError = gamma(length + 1) * (add(values.map(Math.abs)) / length);
+  const varianceError = gamma(length + 4) * (add(values.map((value) => value ** 2)) / length + mean ** 2);
+  const least = variance + form.epsilon - varianceError;
+  const rootError = least > 0 ? least ** -0.5 - root : Number.POSITIVE_INFINITY;
+  const spread = meanError * (root + rootError) + Math.abs(own - mean) * rootError;
+  const rest = Math.abs(scale) * root * (Math.abs(own) + Math.abs(mean)) + Math.abs(bias);
+  const tolerance = Math.abs(scale) * spread + gamma(FUNCTION_ROUNDINGS) * rest + SMALLEST;
+  const addends = Object.entries({ mean, variance, epsilon: form.epsilon, scale, bias }) as [
+    Addend["name"],
+    number,
+  ][];
+  const members = membersOf(form, index, shape);
+  const winner = members.findIndex((member) => member.every((place, axis) => place === index[axis]));
+  return { products: squares, addends, total, tolerance, winner };
+}
+
 /** Every tensor of a trace and its net: activations and weights. */
 export interface Numbers {
   readonly activations: Tensors;
@@ -175,6 +227,10 @@ function evaluate(
       return pointwise(form, values, weighted());
     case "normalisation":
       return normalisation(form, values, index[form.axis]);
+    case "contraction":
+      return sum(weighted(), [], values.length + 1);
+    case "standardisation":
+      return standardisation(form, values, index, all);
     case "rearrangement": {
       const [total = form.fill ?? 0] = values;
       const addends = values.length > 0 ? [] : ([["padding", total]] as const);
@@ -192,7 +248,9 @@ function evaluate(
 export function explain(call: Call, index: readonly number[], all: Numbers): Explanation | null {
   const { form } = call;
   if (form === null) return null;
-  const read = reads(call, index, shapesIn(all), all.weights);
+  const read = reads(call, index, shapesIn(all), all.weights).map((one) =>
+    one.factor ? { ...one, weight: numberAt(all, one.factor.key, one.factor.index) } : one,
+  );
   const values = read.map((one) => numberAt(all, one.key, one.index));
   const evaluation = evaluate(form, read, values, index, all);
   const { products, tolerance, winner } = evaluation;
@@ -231,7 +289,11 @@ export function explain(call: Call, index: readonly number[], all: Numbers): Exp
 
 /** Whether a form's value is the sum of its terms and addends. */
 export function isSum(form: Form): boolean {
-  return form.kind === "weighted_sum" || (form.kind === "pointwise" && form.function === "add");
+  return (
+    form.kind === "weighted_sum" ||
+    form.kind === "contraction" ||
+    (form.kind === "pointwise" && form.function === "add")
+  );
 }
 
 function decimalsOf(form: Form, evaluation: Evaluation, shown: readonly number[]): number {
@@ -241,7 +303,7 @@ function decimalsOf(form: Form, evaluation: Evaluation, shown: readonly number[]
     const beside = add(addends.map(([, value]) => Math.abs(value)));
     return countDecimals(products.length + addends.length, { tolerance, magnitude: magnitude + beside });
   }
-  if (form.kind === "normalisation") {
+  if (form.kind === "normalisation" || form.kind === "standardisation") {
     const spent = gamma(products.length + 1) * magnitude;
     return countDecimals(products.length, { tolerance: spent, magnitude });
   }
@@ -261,7 +323,7 @@ function below(
   const ofTerms = add(terms.map((term) => term.units));
   const sum = isSum(form) ? ofTerms + add(addends.map((addend) => addend.units)) : ofTerms;
   const total = isSum(form) ? sum : own.total;
-  const hasSum = isSum(form) || form.kind === "normalisation";
+  const hasSum = isSum(form) || form.kind === "normalisation" || form.kind === "standardisation";
   return { sum: hasSum ? sum : null, total, recorded: own.recorded, difference: total - own.recorded };
 }
 

@@ -1,7 +1,7 @@
 // Where a unit goes: the calls that read it, and what becomes of it there. The inverse of forms.ts.
 
 import { type Explanation, explain, type Numbers, numberAt, shapesIn } from "./explain.ts";
-import { channelsRead, type ShapeOf, type Window } from "./forms.ts";
+import { channelsRead, membersOf, type ShapeOf, type Window } from "./forms.ts";
 import { count, indexAt, placeOf } from "./indexing.ts";
 import type { Call, Maximum, Pointwise, Rearrangement, WeightedSum } from "./types.ts";
 
@@ -54,6 +54,22 @@ interface Shapes {
   readonly of: ShapeOf;
 }
 
+/** Every index of a shape whose steps lead to `place`. */
+function indicesAt(place: number, strides: readonly number[], shape: readonly number[]): number[][] {
+  // What the dimensions from each one on can reach at most.
+  const reach = [0];
+  for (let d = strides.length - 1; d >= 0; d--) reach.unshift(reach[0] + strides[d] * (shape[d] - 1));
+  const found: number[][] = [];
+  const walk = (index: number[], left: number): void => {
+    const d = index.length;
+    if (left < 0 || left > reach[d]) return;
+    if (d === strides.length) found.push(index);
+    else for (let at = 0; at < shape[d]; at++) walk([...index, at], left - at * strides[d]);
+  };
+  walk([], place);
+  return found;
+}
+
 function movedTo(form: Rearrangement, key: string, index: readonly number[], shapes: Shapes): number[][] {
   switch (form.how) {
     case "reshape":
@@ -65,6 +81,8 @@ function movedTo(form: Rearrangement, key: string, index: readonly number[], sha
       const taken = to.every((at, d) => Number.isInteger(at) && at >= 0 && at < shapes.output[d]);
       return taken ? [to] : [];
     }
+    case "strided":
+      return indicesAt(placeOf(index, shapes.input) - (form.start ?? 0), form.strides ?? [], shapes.output);
     case "pad": {
       const to = index.map((at, d) => at - (form.starts?.[d] ?? 0));
       return to.every((at, d) => at >= 0 && at < shapes.output[d]) ? [to] : [];
@@ -96,6 +114,17 @@ export function readBy(call: Call, unit: { key: string; index: readonly number[]
     case "normalisation":
       if (form.input !== unit.key) return [];
       return range(shapes.input[form.axis]).map((at) => unit.index.map((i, d) => (d === form.axis ? at : i)));
+    case "contraction": {
+      const [row, column] = [shapes.output.length - 2, shapes.output.length - 1];
+      const along = (axis: number) =>
+        range(shapes.output[axis]).map((at) => unit.index.map((i, d) => (d === axis ? at : i)));
+      return [
+        ...(form.left === unit.key ? along(column) : []),
+        ...(form.right === unit.key ? along(row) : []),
+      ];
+    }
+    case "standardisation":
+      return form.input === unit.key ? membersOf(form, unit.index, shapes.output) : [];
     case "rearrangement":
       return form.inputs.includes(unit.key) ? movedTo(form, unit.key, unit.index, shapes) : [];
   }
@@ -123,7 +152,7 @@ function stepInto(call: Call, unit: Place, all: Numbers): Step | null {
   if (found.length === 0) return null;
   const kind = call.form?.kind;
   const candidates = kind === "weighted_sum" ? strongest(call, unit, found, all) : found;
-  const own = kind === "normalisation" ? unit.index : candidates[0];
+  const own = kind === "normalisation" || kind === "standardisation" ? unit.index : candidates[0];
   const winning = kind === "maximum" ? candidates.find((index) => winsIn(call, unit, index, all)) : undefined;
   const index = winning ?? own;
   return {

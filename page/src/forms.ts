@@ -2,13 +2,24 @@
 // Python evaluates the same descriptions, and tests/golden holds the two together.
 
 import { count, indexAt, placeOf } from "./indexing.ts";
-import type { Call, Maximum, Pointwise, Rearrangement, Tensors, WeightedSum } from "./types.ts";
+import type {
+  Call,
+  Contraction,
+  Maximum,
+  Pointwise,
+  Rearrangement,
+  Standardisation,
+  Tensors,
+  WeightedSum,
+} from "./types.ts";
 
 /** One number that a unit reads: its tensor, its whole index (item of the batch first), and its weight where it has one. */
 export interface Read {
   readonly key: string;
   readonly index: number[];
   readonly weight: number | null;
+  /** Where the weight is read, if it is computed as well. */
+  readonly factor?: { readonly key: string; readonly index: number[] };
 }
 
 export type ShapeOf = (key: string) => readonly number[];
@@ -62,6 +73,24 @@ export function broadcastIndex(index: readonly number[], shape: readonly number[
   return shape.map((length, axis) => (length === 1 ? 0 : index[axis + skipped]));
 }
 
+/** The indices of the set that a number is standardised in, in row-major order. */
+export function membersOf(
+  form: Standardisation,
+  index: readonly number[],
+  shape: readonly number[],
+): number[][] {
+  const spans = shape.map((size, axis): readonly [first: number, count: number] => {
+    if (!form.axes.includes(axis)) return [index[axis], 1];
+    if (axis !== 1) return [0, size];
+    const perGroup = size / form.groups;
+    return [Math.floor(index[1] / perGroup) * perGroup, perGroup];
+  });
+  const counts = spans.map(([, length]) => length);
+  return Array.from({ length: count(counts) }, (_, place) =>
+    indexAt(place, counts).map((at, axis) => spans[axis][0] + at),
+  );
+}
+
 /** The one number that a unit of a rearrangement is; null where it stands beside a padded input. */
 export function movedFrom(
   form: Rearrangement,
@@ -82,6 +111,11 @@ export function movedFrom(
     }
     case "slice":
       return { key, index: index.map((at, d) => (form.starts?.[d] ?? 0) + at * (form.steps?.[d] ?? 1)) };
+    case "strided": {
+      const { start = 0, strides = [] } = form;
+      const place = index.reduce((sum, at, d) => sum + at * strides[d], start);
+      return { key, index: indexAt(place, shapes.of(key)) };
+    }
     case "pad": {
       const from = index.map((at, d) => (form.starts?.[d] ?? 0) + at);
       const size = shapes.of(key);
@@ -175,6 +209,22 @@ export function reads(call: Call, index: readonly number[], shapes: ShapeOf, wei
       const along = (at: number) => index.map((i, axis) => (axis === form.axis ? at : i));
       return Array.from({ length }, (_, at) => ({ key: form.input, index: along(at), weight: null }));
     }
+    case "contraction": {
+      const length = shapes(form.left)[index.length - 1];
+      const put = (axis: number, at: number) => index.map((i, d) => (d === axis ? at : i));
+      return Array.from({ length }, (_, at) => ({
+        key: form.left,
+        index: put(index.length - 1, at),
+        weight: null,
+        factor: { key: form.right, index: put(index.length - 2, at) },
+      }));
+    }
+    case "standardisation":
+      return membersOf(form, index, shapes(form.input)).map((at) => ({
+        key: form.input,
+        index: at,
+        weight: null,
+      }));
     case "rearrangement": {
       const from = movedFrom(form, index, both);
       return from === null ? [] : [{ ...from, weight: null }];
@@ -245,8 +295,44 @@ function markEach(call: Call, output: Uint8Array, shapes: ShapeOf, marks: Marks)
   const shape = shapes(call.output);
   for (let place = 0; place < output.length; place++) {
     if (!output[place]) continue;
-    for (const { key, index } of reads(call, indexAt(place, shape), shapes, new Map())) {
+    for (const { key, index, factor } of reads(call, indexAt(place, shape), shapes, new Map())) {
       marksOf(marks, key, shapes)[placeOf(index, shapes(key))] = 1;
+      if (factor) marksOf(marks, factor.key, shapes)[placeOf(factor.index, shapes(factor.key))] = 1;
+    }
+  }
+}
+
+/** Mark all of each set of which a number is marked: once a set, however many of its numbers are. */
+function markSets(
+  form: Standardisation,
+  output: Uint8Array,
+  shape: readonly number[],
+  input: Uint8Array,
+): void {
+  const done = new Uint8Array(output.length);
+  for (let place = 0; place < output.length; place++) {
+    if (!output[place] || done[place]) continue;
+    for (const member of membersOf(form, indexAt(place, shape), shape)) {
+      const at = placeOf(member, shape);
+      input[at] = 1;
+      done[at] = 1;
+    }
+  }
+}
+
+/** Mark the rows and the columns that marked numbers of a product read. */
+function markFactors(form: Contraction, output: Uint8Array, shapes: OutputShapes, marks: Marks): void {
+  const [left, right] = [form.left, form.right].map((key) => marksOf(marks, key, shapes.of));
+  const [rows, columns] = shapes.output.slice(-2);
+  const inner = shapes.of(form.left)[shapes.output.length - 1];
+  for (let place = 0; place < output.length; place++) {
+    if (!output[place]) continue;
+    const column = place % columns;
+    const row = Math.floor(place / columns); // counted on through the matrices before
+    const matrix = Math.floor(row / rows);
+    for (let k = 0; k < inner; k++) {
+      left[row * inner + k] = 1;
+      right[(matrix * inner + k) * columns + column] = 1;
     }
   }
 }
@@ -261,6 +347,10 @@ function markReads(call: Call, output: Uint8Array, shapes: ShapeOf, marks: Marks
   const shape = shapes(call.output);
   if (form.kind === "weighted_sum" || form.kind === "maximum") {
     markWindow(form, output, { output: shape, of: shapes }, marks);
+  } else if (form.kind === "standardisation") {
+    markSets(form, output, shape, marksOf(marks, form.input, shapes));
+  } else if (form.kind === "contraction") {
+    markFactors(form, output, { output: shape, of: shapes }, marks);
   } else if (form.kind === "pointwise" && sameShape(form, shape, shapes)) {
     for (const key of form.inputs) orInto(marksOf(marks, key, shapes), output, 0);
   } else {

@@ -59,6 +59,7 @@ export function layersOf(calls: readonly Call[], shapes: ShapeOf): Layer[] {
 /** The keys of the activations that a form reads. */
 export function sourcesOf(form: Form | null): readonly string[] {
   if (form === null) return [];
+  if (form.kind === "contraction") return [form.left, form.right];
   return "inputs" in form ? form.inputs : [form.input];
 }
 
@@ -85,6 +86,10 @@ function describe(form: Form | null): string {
       return form.function === "add" ? "sum" : FUNCTIONS[form.function].title;
     case "normalisation":
       return form.function === "softmax" ? "softmax" : "log softmax";
+    case "contraction":
+      return "matrix product";
+    case "standardisation":
+      return "standardised";
     case "rearrangement":
       return REARRANGEMENT[form.how];
   }
@@ -96,4 +101,5 @@ const REARRANGEMENT = {
   permute: "reorder",
   slice: "cut",
   pad: "padding",
+  strided: "view",
 } as const;

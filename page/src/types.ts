@@ -71,19 +71,45 @@ export interface Normalisation {
   readonly axis: number;
 }
 
+export interface Contraction {
+  readonly kind: "contraction";
+  readonly left: string;
+  readonly right: string;
+}
+
+export interface Standardisation {
+  readonly kind: "standardisation";
+  readonly input: string;
+  readonly weight: string | null;
+  readonly bias: string | null;
+  readonly axes: readonly number[];
+  readonly groups: number;
+  readonly epsilon: number;
+}
+
 export interface Rearrangement {
   readonly kind: "rearrangement";
-  readonly how: "reshape" | "concatenate" | "permute" | "slice" | "pad";
+  readonly how: "reshape" | "concatenate" | "permute" | "slice" | "pad" | "strided";
   readonly inputs: readonly string[];
   readonly axis: number | null;
   readonly axes: readonly number[] | null;
   readonly starts: readonly number[] | null;
   readonly steps: readonly number[] | null;
+  /** Of a strided one: the first place, and how far each dimension steps, in the input's row-major order. */
+  readonly start?: number;
+  readonly strides?: readonly number[];
   /** Of a padding: what stands outside the input. */
   readonly fill?: number;
 }
 
-export type Form = WeightedSum | Maximum | Pointwise | Normalisation | Rearrangement;
+export type Form =
+  | WeightedSum
+  | Contraction
+  | Maximum
+  | Pointwise
+  | Normalisation
+  | Standardisation
+  | Rearrangement;
 
 /** One operator call of a forward pass. */
 export interface Call {

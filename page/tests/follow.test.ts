@@ -4,6 +4,7 @@ import type { Numbers } from "../src/explain.ts";
 import { follow, readBy } from "../src/follow.ts";
 import { reads } from "../src/forms.ts";
 import { count, indexAt } from "../src/indexing.ts";
+import { sourcesOf } from "../src/layers.ts";
 import type { Call, Form, Tensor } from "../src/types.ts";
 import { LENET, LENET_SHAPES } from "./lenet.ts";
 import { random, randomTensor } from "./random.ts";
@@ -45,6 +46,37 @@ const CASES: { name: string; output: number[]; form: Form }[] = [
     output: [1, 4, 5, 5],
     form: { kind: "normalisation", function: "softmax", input: a, axis: 1 },
   },
+  {
+    name: "a standardisation of groups of channels",
+    output: [1, 4, 5, 5],
+    form: {
+      kind: "standardisation",
+      input: a,
+      weight: null,
+      bias: null,
+      axes: [1, 2, 3],
+      groups: 2,
+      epsilon: 1e-5,
+    },
+  },
+  {
+    name: "a standardisation of rows",
+    output: [1, 4, 5, 5],
+    form: {
+      kind: "standardisation",
+      input: a,
+      weight: null,
+      bias: null,
+      axes: [3],
+      groups: 1,
+      epsilon: 1e-5,
+    },
+  },
+  {
+    name: "a product of two activations",
+    output: [1, 4, 5, 5],
+    form: { kind: "contraction", left: a, right: "activation/b" },
+  },
   { name: "a reshape", output: [1, 100], form: moved({ how: "reshape" }) },
   { name: "a permutation", output: [1, 5, 4, 5], form: moved({ how: "permute", axes: [0, 3, 1, 2] }) },
   {
@@ -53,6 +85,16 @@ const CASES: { name: string; output: number[]; form: Form }[] = [
     form: moved({ how: "slice", starts: [0, 1, 0, 0], steps: [1, 2, 1, 3] }),
   },
   { name: "a padding", output: [1, 4, 6, 6], form: moved({ how: "pad", starts: [0, 0, -2, 1] }) },
+  {
+    name: "a row, many times",
+    output: [3, 4, 5],
+    form: moved({ how: "strided", start: 10, strides: [0, 25, 1] }),
+  },
+  {
+    name: "overlapping windows",
+    output: [1, 4, 3, 5, 3],
+    form: moved({ how: "strided", start: 0, strides: [100, 25, 5, 1, 5] }),
+  },
   {
     name: "a concatenation",
     output: [1, 8, 5, 5],
@@ -81,10 +123,13 @@ for (const { name, output, form } of CASES) {
     const forwards = new Set<string>();
     for (let place = 0; place < count(output); place++) {
       const index = indexAt(place, output);
-      for (const read of reads(call, index, of, weights)) forwards.add(`${read.key} ${read.index} ${index}`);
+      for (const read of reads(call, index, of, weights)) {
+        forwards.add(`${read.key} ${read.index} ${index}`);
+        if (read.factor) forwards.add(`${read.factor.key} ${read.factor.index} ${index}`);
+      }
     }
     const backwards = new Set<string>();
-    for (const key of "inputs" in form ? form.inputs : [form.input]) {
+    for (const key of sourcesOf(form)) {
       for (let place = 0; place < count(of(key)); place++) {
         const index = indexAt(place, of(key));
         for (const reader of readBy(call, { key, index }, of)) backwards.add(`${key} ${index} ${reader}`);

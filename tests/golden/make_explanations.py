@@ -34,6 +34,7 @@ class EveryForm(nn.Module):
         self.conv = nn.Conv2d(2, 4, 3, stride=2, padding=1)
         self.grouped = nn.Conv2d(4, 4, (3, 2), padding=(2, 1), dilation=(2, 1), groups=2, bias=False)
         self.norm = nn.BatchNorm2d(4)
+        self.together, self.layers = nn.GroupNorm(2, 4), nn.LayerNorm(3)
         self.pool = nn.MaxPool2d(3, stride=2, padding=1)
         self.average = nn.AvgPool2d(2, stride=1, padding=1, count_include_pad=False)
         self.response = nn.LocalResponseNorm(3, alpha=0.5)  # products, padding, a mean of 3 axes, a power, a quotient
@@ -43,9 +44,17 @@ class EveryForm(nn.Module):
         maps = F.relu(self.norm(self.grouped(self.conv(image))))
         maps = self.response(F.pad(maps, (1, -1, 0, 0), value=0.25))
         left = self.pool(maps)
-        right = self.average(left)[:, :, 1:, ::2]
+        first, second = self.average(left).split(2, 1)
+        right = torch.cat([first, second.expand(3, 2, 4, 4)[:1]], 1)[:, :, 1:, ::2]
         for function in FUNCTIONS:
             right = function(right)
+        left = self.layers(self.together(left))
+        tokens = left.flatten(2)
+        left = (
+            (torch.softmax(tokens.transpose(1, 2) @ tokens, 2) @ tokens.transpose(1, 2))
+            .transpose(1, 2)
+            .view(left.shape)
+        )
         joined = torch.cat([left.tanh()[:, :2, :2], left.sigmoid()[:, 2:, :2] * 0.5], 1)
         total = joined + 2 * joined * joined - 1
         both = torch.cat([total.permute(0, 2, 3, 1).flatten(1), right[:, :, :2, :1].flatten(1)], 1)

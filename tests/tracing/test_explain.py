@@ -140,6 +140,122 @@ def test_padding_is_a_number_of_the_input_or_the_constant():
     assert "padding" in str(outside)
 
 
+VIEWS = {
+    "select": lambda image: image.select(2, -1),
+    "expand": lambda image: image[:, :1].expand(2, 5, 4, 3),
+    "split": lambda image: torch.cat(image.split([1, 2], 1)[::-1], 1),
+    "unbind": lambda image: image.permute(0, 2, 3, 1).unbind(3)[1] + 1,
+    "chunk": lambda image: image.chunk(3, 1)[2].tanh(),
+    "diagonal": lambda image: image.diagonal(0, 2, 3),
+    "unfold": lambda image: image.transpose(1, 2).unfold(3, 2, 1),
+    "index": lambda image: image[:, 1, ..., None, 2],
+    "repeated": lambda image: image.unsqueeze(2).expand(-1, -1, 2, -1, -1).reshape(2, 6, 4, 3),
+}
+
+
+@pytest.mark.parametrize("view", VIEWS.values(), ids=VIEWS)
+def test_a_view_is_a_number_of_the_input_at_its_place(view):
+    image = torch.randn(2, 3, 4, 3)
+    trace = cl.trace(Lambda(lambda image: view(image * 1)), image)
+    assert [call.reason for call in trace.calls if call.form is None] == []
+    explanations = [each for item in range(2) for each in every_explanation(trace, item=item)]
+    assert explanations
+    assert all(each.closes for each in explanations)
+    for layer in trace.layers:
+        index = tuple(size // 2 for size in trace[layer].maps.shape)
+        assert trace.receptive_field(layer, *index).mask.sum() <= 1, layer
+
+
+NORMS = {
+    "layer norm of features": (lambda: nn.LayerNorm(12), (2, 7, 12)),
+    "layer norm of maps": (lambda: nn.LayerNorm((3, 4)), (2, 2, 3, 4)),
+    "group norm": (lambda: nn.GroupNorm(3, 6), (2, 6, 4, 3)),
+    "instance norm": (lambda: nn.InstanceNorm2d(3, affine=True), (2, 3, 5, 4)),
+    "batch norm of this batch": (lambda: nn.BatchNorm2d(3, track_running_stats=False), (3, 3, 4, 2)),
+    "without weights": (lambda: nn.GroupNorm(2, 4, affine=False), (1, 4, 3)),
+}
+
+
+@pytest.mark.parametrize("offset", [0.0, 30.0])
+@pytest.mark.parametrize(("make", "shape"), NORMS.values(), ids=NORMS)
+def test_a_standardisation_closes_at_every_unit(make, shape, offset):
+    torch.manual_seed(0)
+    net = make()
+    for parameter in net.parameters():
+        parameter.data.uniform_(-2, 2)
+    trace = cl.trace(net, torch.randn(shape) * 3 + offset)
+    assert [call.reason for call in trace.calls if call.form is None] == []
+    explanations = [
+        trace.explain(call.name, *index, item=item)
+        for call in trace.calls
+        for item, *index in product(*map(range, trace.tensors[call.output].shape))
+    ]
+    assert len(explanations) >= np.prod(shape)
+    assert [str(each) for each in explanations if not each.closes] == []
+    assert max(each.tolerance for each in explanations) < 0.01
+
+
+class Attention(nn.Module):
+    """One head by hand, and torch's own with two."""
+
+    def __init__(self):
+        super().__init__()
+        self.own = nn.MultiheadAttention(6, 2, batch_first=True)
+        self.query, self.key = nn.Linear(6, 6), nn.Linear(6, 6, bias=False)
+
+    def forward(self, tokens):
+        tokens, _ = self.own(tokens, tokens, tokens, need_weights=False)
+        shares = torch.softmax(self.query(tokens) @ self.key(tokens).transpose(1, 2) / 6**0.5, 2)
+        return shares @ tokens + nn.functional.scaled_dot_product_attention(tokens, tokens, tokens)
+
+
+def test_attention_is_sums_of_products_that_close():
+    torch.manual_seed(0)
+    tokens = torch.randn(2, 5, 6)
+    net = Attention().eval()
+    trace = cl.trace(net, tokens)
+    assert [(call.name, call.reason) for call in trace.calls if call.form is None] == []
+    torch.testing.assert_close(trace[trace.layers[-1]].output, net(tokens))
+    explanations = [
+        trace.explain(call.name, *index, item=item)
+        for call in trace.calls
+        for item, *index in product(*map(range, trace.tensors[call.output].shape))
+    ]
+    assert [str(each) for each in explanations if not each.closes] == []
+    sums = [each for each in explanations if each.call.form.__class__.__name__ == "Contraction"]
+    assert len(sums) > 100
+    assert all(term.weight_source and term.weight_index for each in sums for term in each.terms)
+
+
+def test_a_product_of_two_activations_says_where_both_factors_come_from():
+    image = torch.randn(1, 2, 3)
+    trace = cl.trace(Lambda(lambda image: torch.bmm(image + 1, image.transpose(1, 2))), image)
+    (term, _, last) = trace.explain("bmm", 1, 0).terms
+    assert (term.source, term.index, term.weight_source, term.weight_index) == ("add", (1, 0), "transpose", (0, 0))
+    assert (last.index, last.weight_index) == ((1, 2), (2, 0))
+    assert last.product == pytest.approx((image[0, 1, 2].item() + 1) * image[0, 0, 2].item())
+    assert trace.receptive_field("bmm", 1, 0).mask.tolist() == [[True] * 3, [True] * 3]
+    assert trace.receptive_field("bmm", 1, 1).mask.tolist() == [[False] * 3, [True] * 3]
+
+
+def test_the_terms_of_a_standardisation_are_those_of_the_variance():
+    image = torch.randn(1, 6, 2, 2)
+    explanation = cl.trace(nn.GroupNorm(3, 6), image).explain("native_group_norm", 3, 0, 1)
+    group = image[0, 2:4]
+    assert sorted(term.value for term in explanation.terms) == sorted(group.flatten().tolist())
+    assert sum(term.product for term in explanation.terms) == pytest.approx(group.double().var(correction=0).item())
+    assert explanation.terms[explanation.winner].index == (3, 0, 1)
+    assert "variance" in str(explanation)
+
+
+def test_a_standardisation_that_is_off_does_not_close():
+    trace = cl.trace(nn.LayerNorm(8), torch.randn(1, 8))
+    good = trace.explain("native_layer_norm", 3)
+    trace.tensors["activation/native_layer_norm"][0, 3] += 3 * good.tolerance
+    assert good.closes
+    assert not cl.Trace("", trace.calls, tensors=trace.tensors).explain("native_layer_norm", 3).closes
+
+
 def test_padding_with_infinity_is_unsupported_because_json_has_none():
     trace = cl.trace(Lambda(lambda image: nn.functional.pad(image, (1, 1), value=-torch.inf)), torch.randn(1, 1, 2, 2))
     assert trace["constant_pad_nd"].form is None

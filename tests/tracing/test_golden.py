@@ -1,13 +1,14 @@
 """The golden explanations that Python and the page (page/tests/golden.test.ts) must both reproduce."""
 
 import json
+import typing
 from pathlib import Path
 
 import msgspec
 import torch
 
 import convlens as cl
-from convlens.tracing import Call
+from convlens.tracing import Call, Form
 from convlens.tracing._printed import print_numbers
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "explanations.json").read_text())
@@ -47,4 +48,4 @@ def test_explanations_are_the_golden_ones():
 
 def test_every_kind_of_form_has_a_golden_explanation():
     kinds = {call["form"]["kind"] for call in GOLDEN["calls"]}
-    assert kinds == {"weighted_sum", "maximum", "pointwise", "normalisation", "rearrangement"}
+    assert kinds == {struct.__struct_config__.tag for struct in typing.get_args(Form)}

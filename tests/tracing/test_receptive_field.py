@@ -62,6 +62,7 @@ class Branches(nn.Module):
         right = nn.functional.avg_pool2d(self.mix(left), 3, stride=1, padding=1) + left
         left = nn.functional.local_response_norm(nn.functional.pad(left, (0, -1, -2, 1)), 3)
         right = nn.functional.pad(right, (-1, 0, 0, -1))
+        left = nn.functional.layer_norm(left, left.shape[3:]) + nn.functional.group_norm(left, 2)
         joined = torch.cat([right[:, 1:3, ::2], left[:, :2, ::2]], 1).transpose(2, 3)
         return nn.functional.max_pool2d(joined, 2, padding=1)
 

@@ -89,6 +89,8 @@ function sentence({ call, wins, adds, readers, value }: Step): string {
       if (call.form.function === "relu") return value > 0 ? "ReLU lets it through" : "ReLU makes it 0";
       if (call.form.inputs.length > 1) return "joined with other numbers";
       return byConstant(call.form);
+    case "standardisation":
+      return `measured by the mean and deviation of ${readers} numbers`;
     case "normalisation":
       return `its share, beside ${readers - 1} others`;
     case "rearrangement":

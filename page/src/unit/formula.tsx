@@ -4,7 +4,14 @@ import type { ComponentChildren } from "preact";
 import { FUNCTIONS } from "../functions.ts";
 import { count } from "../indexing.ts";
 import { exact, MINUS } from "../numbers.ts";
-import type { Maximum, Normalisation, Pointwise, WeightedSum } from "../types.ts";
+import type {
+  Contraction,
+  Maximum,
+  Normalisation,
+  Pointwise,
+  Standardisation,
+  WeightedSum,
+} from "../types.ts";
 import { layerOf } from "./names.ts";
 import type { Opened } from "./sight.ts";
 
@@ -253,6 +260,53 @@ function NormalisationFormula({ opened, form }: { opened: Opened; form: Normalis
   );
 }
 
+function ContractionFormula({ opened, form }: { opened: Opened; form: Contraction }) {
+  const index = opened.index.slice(1).map(whole);
+  const [row, column] = [index[index.length - 2], index[index.length - 1]];
+  const matrix = index.slice(0, -2);
+  const last = opened.sight.shapes(form.left).at(-1) ?? 1;
+  return (
+    <mrow>
+      <Sum name="k" from={0} to={last - 1} />
+      <Entry name={layerOf(form.left)} index={[...matrix, row, <mi key="k">k</mi>]} />
+      <mo>·</mo>
+      <Entry name={layerOf(form.right)} index={[...matrix, <mi key="k">k</mi>, column]} />
+    </mrow>
+  );
+}
+
+function StandardisationFormula({ opened, form }: { opened: Opened; form: Standardisation }) {
+  const index = opened.index.slice(1).map(whole);
+  return (
+    <mrow>
+      <mfrac>
+        <mrow>
+          <Entry name={layerOf(form.input)} index={index} />
+          <mo>{MINUS}</mo>
+          <mi>mean</mi>
+        </mrow>
+        <msqrt>
+          <mi>variance</mi>
+          <mo>+</mo>
+          <mn>{exact(form.epsilon)}</mn>
+        </msqrt>
+      </mfrac>
+      {form.weight !== null && (
+        <>
+          <mo>·</mo>
+          <mi>scale</mi>
+        </>
+      )}
+      {form.bias !== null && (
+        <>
+          <mo>+</mo>
+          <mi>bias</mi>
+        </>
+      )}
+    </mrow>
+  );
+}
+
 /** The formula of the open unit; nothing where its call has no form. */
 export function Formula({ opened }: { opened: Opened }) {
   const form = opened.explanation?.form;
@@ -268,6 +322,8 @@ export function Formula({ opened }: { opened: Opened }) {
           ) : (
             <WeightedSumFormula opened={opened} form={form} />
           ))}
+        {form.kind === "contraction" && <ContractionFormula opened={opened} form={form} />}
+        {form.kind === "standardisation" && <StandardisationFormula opened={opened} form={form} />}
         {form.kind === "maximum" && <MaximumFormula opened={opened} form={form} />}
         {form.kind === "pointwise" && <PointwiseFormula opened={opened} form={form} />}
         {form.kind === "normalisation" && <NormalisationFormula opened={opened} form={form} />}

@@ -21,7 +21,7 @@ interface Props<Form> {
 }
 
 /** A map with some of its numbers framed. */
-function Source({
+export function Source({
   opened,
   terms,
   winner,
@@ -64,7 +64,8 @@ function Source({
 }
 
 /** A number that one can go to, in its colour. */
-function TermButton({ term, number, explanation, children }: TermButtonProps) {
+export function TermButton({ term, number, explanation, shown = "product", children }: TermButtonProps) {
+  const text = shown === "value" ? exact(term.value) : printed(term.units, explanation.decimals);
   const channel = term.index.length > 2 ? term.index[1] : 0;
   const limit = limitOf.value(term.key, channel);
   const background = cssColour(term.value, limit, state.ramp.value);
@@ -74,10 +75,10 @@ function TermButton({ term, number, explanation, children }: TermButtonProps) {
       class="cell big"
       data-role="term"
       data-term={number}
-      aria-label={`${readName(term)}: ${printed(term.units, explanation.decimals)}`}
+      aria-label={`${readName(term)}: ${text}`}
       style={{ background, color: inkOn(term.value, limit, state.ramp.value) }}
     >
-      {printed(term.units, explanation.decimals)}
+      {text}
       {children}
     </button>
   );
@@ -87,6 +88,8 @@ interface TermButtonProps {
   readonly term: Term;
   readonly number: number;
   readonly explanation: Explanation;
+  /** What stands on it: the number read, or what it adds. */
+  readonly shown?: "value" | "product";
   readonly children?: ComponentChildren;
 }
 
@@ -228,6 +231,7 @@ const MOVES: Readonly<Record<Rearrangement["how"], string>> = {
   permute: "The same numbers with their axes in another order.",
   slice: "A part of the layer, cut out.",
   pad: "The layer with a border around it.",
+  strided: "Numbers of the layer, taken from their places.",
 };
 
 export function RearrangementPart({ opened, explanation, form }: Props<Rearrangement>) {

@@ -70,6 +70,10 @@ export function termText(term: Term, explanation: Explanation): string {
       const largest = explanation.addends[0].value;
       return `e^(${exact(term.value)} \u2212 ${bracketed(largest)}) = ${product}`;
     }
+    case "standardisation": {
+      const mean = explanation.addends[0].value;
+      return `(${exact(term.value)} \u2212 ${bracketed(mean)})² / ${explanation.terms.length} = ${product}`;
+    }
     case "weighted_sum":
       return `${exact(term.value)} \u00d7 ${bracketed(term.weight ?? 1)} = ${product}`;
     default:

@@ -25,6 +25,10 @@ const ADDENDS: Readonly<Record<Addend["name"], string>> = {
   constant: "constant",
   largest: "the largest",
   padding: "padding",
+  mean: "mean",
+  variance: "variance",
+  epsilon: "epsilon",
+  scale: "scale",
 };
 
 /** A column that adds up, digit by digit. */

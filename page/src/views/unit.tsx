@@ -14,6 +14,7 @@ import { FunctionPart, MaximumPart, ProductPart, RearrangementPart, Unexplained 
 import { jumpTo, litTerm, type Opened, opened, slideTo } from "../unit/sight.ts";
 import { followSliding, isSliding } from "../unit/sliding.ts";
 import { Softmax } from "../unit/softmax.tsx";
+import { StandardisationPart } from "../unit/standardisation.tsx";
 import { stepFrom } from "../unit/steps.ts";
 import { ReadingLine, termHandlers, useLitTerm } from "../unit/term.tsx";
 import { Windows } from "../unit/windows.tsx";
@@ -80,6 +81,10 @@ function Arithmetic({ opened: here }: { opened: Opened }) {
       return <PointwisePart opened={here} form={form} />;
     case "normalisation":
       return <Softmax {...both} form={form} />;
+    case "contraction":
+      return <TermList {...both} />;
+    case "standardisation":
+      return <StandardisationPart {...both} form={form} />;
     case "rearrangement":
       return <RearrangementPart {...both} form={form} />;
   }

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
@@ -51,8 +52,14 @@ class Recording(TorchDispatchMode):
         self._kept: list[Tensor] = []
         self._modules: list[tuple[str, int, bool]] = [("", 0, False)]
         self._visits = 0
+        self.operator: Any = None
+        self.output = 0
 
     # What the table of operators asks (its `Reader`).
+
+    def is_computed(self, tensor: Tensor) -> bool:
+        place = _place(tensor)
+        return place in self._keys and not (self._keys[place] or "").startswith("weight/")
 
     def activation(self, tensor: Tensor) -> str:
         key = self.number(tensor)
@@ -102,8 +109,7 @@ class Recording(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        places = [_place(leaf) for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
-        depends = any(place in self._keys and not (self._keys[place] or "").startswith("weight/") for place in places)
+        depends = any(self.is_computed(leaf) for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor))
         form, reason = None, None
         if func._schema.is_mutable:
             # The form is built while the keys of the old values are known.
@@ -114,18 +120,22 @@ class Recording(TorchDispatchMode):
         self._kept.extend(outputs)
         if not depends or not outputs or (not func._schema.is_mutable and _place(outputs[0]) in self._keys):
             return result
-        output = outputs[0]
-        if not func._schema.is_mutable:
-            form, reason = self._describe(func, args, kwargs, output)
-        module, visit, is_leaf = self._modules[-1]
-        key = f"#{len(self.calls)}"
-        self.calls.append(_RecordedCall(func, key, form, reason, module, visit, is_leaf))
-        self.know(output, key)
-        self._keys.update(dict.fromkeys(map(_place, outputs[1:]), None))
+        several = outputs if isinstance(result, list) else outputs[:1]  # parts of a tensor, each of which has a form
+        for number, output in enumerate(several):
+            if not func._schema.is_mutable:
+                form, reason = self._describe(func, args, kwargs, output, number=number)
+            module, visit, is_leaf = self._modules[-1]
+            key = f"#{len(self.calls)}"
+            self.calls.append(_RecordedCall(func, key, form, reason, module, visit, is_leaf))
+            self.know(output, key)
+        self._keys.update(dict.fromkeys(map(_place, outputs[len(several) :]), None))
         return result
 
-    def _describe(self, func: Any, args: Any, kwargs: Any, output: Tensor) -> tuple[Form | None, str | None]:
+    def _describe(
+        self, func: Any, args: Any, kwargs: Any, output: Tensor, *, number: int = 0
+    ) -> tuple[Form | None, str | None]:
         entry = OPERATORS.get(func)
+        self.operator, self.output = func, number
         if entry is None:
             return None, f"The operator {func} has no form yet."
         named = {
@@ -177,6 +187,18 @@ def _watched(net: nn.Module, recording: Recording) -> Generator[None]:
             module.training = True
 
 
+@contextmanager
+def _in_small_steps() -> Generator[None]:
+    """Have attention computed by operators that have forms, not by kernels that do all of it at once."""
+    was_fast = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with sdpa_kernel(SDPBackend.MATH):
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(was_fast)
+
+
 def record(net: nn.Module, image: Tensor, *, probabilities: bool) -> tuple[list[Call], dict[str, Tensor]]:
     """Run a net on a batch and describe every call.
 
@@ -193,7 +215,7 @@ def record(net: nn.Module, image: Tensor, *, probabilities: bool) -> tuple[list[
         recording.know(tensor.detach(), f"weight/{name}")
     image = image.clone()  # the caller may change it afterwards
     recording.know(image, "activation/input")
-    with torch.no_grad(), _watched(net, recording), recording:
+    with torch.no_grad(), _in_small_steps(), _watched(net, recording), recording:
         scores = net(image)
         if probabilities:
             recording.enter("probabilities", is_leaf=True)

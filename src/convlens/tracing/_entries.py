@@ -21,7 +21,19 @@ class NoFormError(Exception):
 
 @runtime_checkable
 class Reader(Protocol):
-    """What an entry may ask of the capture."""
+    """What an entry may ask of the capture.
+
+    Attributes:
+        operator: torch's, that is called.
+        output: which of several outputs the form is for, counted from 0.
+    """
+
+    operator: Any
+    output: int
+
+    def is_computed(self, tensor: Tensor) -> bool:
+        """Say whether a tensor was computed from the net's input."""
+        ...
 
     def activation(self, tensor: Tensor) -> str:
         """Find the key of a tensor that the net computed from its input."""

@@ -10,9 +10,18 @@ import torch
 from convlens.errors import UnsupportedError
 from convlens.tracing._bounds import DERIVED_WEIGHT_ROUNDINGS, FUNCTION_ROUNDINGS, gamma
 from convlens.tracing._explanation import Explanation
-from convlens.tracing._forms import Call, Form, Maximum, Normalisation, Pointwise, WeightedSum
+from convlens.tracing._forms import (
+    Call,
+    Contraction,
+    Form,
+    Maximum,
+    Normalisation,
+    Pointwise,
+    Standardisation,
+    WeightedSum,
+)
 from convlens.tracing._functions import FUNCTIONS
-from convlens.tracing._reads import Index, reads
+from convlens.tracing._reads import Index, broadcast_index, members_of, reads
 
 _SMALLEST = 2.0**-126  # float32 has fewer digits below it: what a rounding may lose beyond its relative share
 
@@ -80,6 +89,8 @@ def _evaluate(
         addends = {role: float(numbers[key][index[1]]) for role, key in roles.items() if key is not None}
         roundings = len(values) + 1 + (DERIVED_WEIGHT_ROUNDINGS if form.shift else 0)
         return _sum(values * factors, addends, roundings=roundings, dtype=dtype)
+    if isinstance(form, Contraction):
+        return _sum(values * factors, {}, roundings=len(values) + 1, dtype=dtype)
     if isinstance(form, Maximum):
         winner = int(values.argmax())  # NaN counts as the largest, for torch as for NumPy
         return _Evaluation(values, float(values[winner]), tolerance=0.0, addends={}, winner=winner)
@@ -94,6 +105,8 @@ def _evaluate(
         return _Evaluation(values, total, tolerance, constant)
     if isinstance(form, Normalisation):
         return _normalise(form, index[form.axis], values, dtype=dtype)
+    if isinstance(form, Standardisation):
+        return _standardise(form, index, values, numbers=numbers, dtype=dtype)
     if len(values) == 0:
         return _Evaluation(values, form.fill, tolerance=0.0, addends={"padding": form.fill})
     return _Evaluation(values, float(values[0]), tolerance=0.0, addends={})
@@ -122,3 +135,35 @@ def _normalise(form: Normalisation, own: int, values: np.ndarray, *, dtype: torc
         total = float(values[own] - largest - math.log(exponentials.sum()))
         tolerance = relative * (1 + abs(total))
     return _Evaluation(exponentials, total, tolerance, addends={"largest": largest}, winner=own)
+
+
+def _standardise(
+    form: Standardisation,
+    index: Index,
+    values: np.ndarray,
+    *,
+    numbers: Mapping[str, np.ndarray],
+    dtype: torch.dtype,
+) -> _Evaluation:
+    own = float(numbers[form.input][index])
+    mean = float(values.mean())
+    squares = (values - mean) ** 2 / len(values)
+    variance = float(squares.sum())
+    scale, bias = (
+        default if key is None else float(numbers[key][broadcast_index(index, numbers[key].shape)])
+        for key, default in ((form.weight, 1.0), (form.bias, 0.0))
+    )
+    root = (variance + form.epsilon) ** -0.5
+    total = (own - mean) * root * scale + bias
+    # How far mean and variance may be off, also where the variance is computed as the mean of squares less the square
+    # of the mean; then what the last few roundings add, also where scale and shift are made first.
+    mean_error = gamma(len(values) + 1, dtype) * float(np.abs(values).mean())
+    variance_error = gamma(len(values) + 4, dtype) * (float((values**2).mean()) + mean**2)
+    least = variance + form.epsilon - variance_error
+    root_error = least**-0.5 - root if least > 0 else math.inf
+    spread = mean_error * (root + root_error) + abs(own - mean) * root_error
+    rest = abs(scale) * root * (abs(own) + abs(mean)) + abs(bias)
+    tolerance = abs(scale) * spread + gamma(FUNCTION_ROUNDINGS, dtype) * rest + _SMALLEST
+    addends = {"mean": mean, "variance": variance, "epsilon": form.epsilon, "scale": scale, "bias": bias}
+    own_place = int(np.flatnonzero((members_of(form, index, numbers[form.input].shape) == index).all(axis=1))[0])
+    return _Evaluation(squares, total, tolerance, addends, winner=own_place)

@@ -19,7 +19,10 @@ class Term(NamedTuple):
         index: channel, row, column there (or feature); the item of the batch is left out.
         value: what was read.
         weight: what it is multiplied by, or None where the form has no weights.
-        product: what it adds: value * weight; the value itself in a maximum; e^(value - largest) in a softmax.
+        weight_source: name of the layer that the weight was read from, where it was computed as well; else None.
+        weight_index: its index there, the item of the batch left out; else None.
+        product: what it adds: value * weight; the value itself in a maximum; e^(value - largest) in a softmax;
+            (value - mean)^2 / count in a standardisation.
     """
 
     source: str
@@ -27,6 +30,8 @@ class Term(NamedTuple):
     value: float
     weight: float | None
     product: float
+    weight_source: str | None = None
+    weight_index: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -41,11 +46,11 @@ class Explanation:
         weights: of the same length, or None.
         products: what each adds, float64.
         addends: what counts beside the terms, by name: "bias", "shift", "constant"; in a softmax "largest"; where a
-            padded input is left "padding".
+            padded input is left "padding"; of a standardisation "mean", "variance", "epsilon", "scale" and "bias".
         total: the form's value in float64.
         recorded: what the net computed.
         tolerance: how far the two may lie apart by rounding alone (`_bounds.py`).
-        winner: which term a maximum takes, or which is a softmax's own; else None.
+        winner: which term a maximum takes, or which is the unit's own in a softmax or a standardisation; else None.
     """
 
     call: Call
@@ -74,14 +79,17 @@ class Explanation:
     @cached_property
     def terms(self) -> list[Term]:
         """Every number that the unit is made of, channel by channel, in row-major order of its window."""
-        places = [
-            (part.key.split("/", 1)[1], tuple(index[1:])) for part in self.reads for index in part.indices.tolist()
-        ]
+        places = [_named(part.key, index) for part in self.reads for index in part.indices.tolist()]
         weights = [None] * len(self.values) if self.weights is None else self.weights.tolist()
+        weight_places = [
+            (None, None) if part.weight_key is None else _named(part.weight_key, index)
+            for part in self.reads
+            for index in (part.indices if part.weight_indices is None else part.weight_indices).tolist()
+        ]
         return [
-            Term(source, index, value, weight, product)
-            for (source, index), value, weight, product in zip(
-                places, self.values.tolist(), weights, self.products.tolist(), strict=True
+            Term(*place, value, weight, product, *weight_place)
+            for place, value, weight, product, weight_place in zip(
+                places, self.values.tolist(), weights, self.products.tolist(), weight_places, strict=True
             )
         ]
 
@@ -89,3 +97,8 @@ class Explanation:
         from convlens.tracing._printed import as_text  # it reads explanations, and so imports this file
 
         return as_text(self)
+
+
+def _named(key: str, index: list[int]) -> tuple[str, tuple[int, ...]]:
+    """Name a place in a tensor: the layer, and the index without the item of the batch."""
+    return key.split("/", 1)[1], tuple(index[1:])

@@ -87,49 +87,98 @@ class Normalisation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag
     axis: int
 
 
+class Contraction(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="contraction"):
+    """A product of two matrices that are both computed, as in attention.
+
+    out[..., i, j] = sum over k: left[..., i, k] * right[..., k, j].
+
+    Attributes:
+        left: key of an activation or a weight.
+        right: key of an activation or a weight, of as many dimensions.
+    """
+
+    left: str
+    right: str
+
+
+class Standardisation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="standardisation"):
+    """A number's distance to the mean of a set of numbers that it belongs to, in their standard deviations.
+
+    out[i] = (in[i] - mean) / sqrt(variance + epsilon) * weight[i] + bias[i], mean and variance (which divides by the
+    count) being those of all in[j] whose index differs from i along `axes` alone. Layer, group and instance
+    normalisation, and batch normalisation in training.
+
+    Attributes:
+        input: key of the activation that it reads.
+        weight: key of what is multiplied with, of a shape that broadcasts as NumPy's do; or None.
+        bias: key of what is added, likewise; or None.
+        axes: along which the numbers of a set lie, ascending.
+        groups: where axis 1, of the channels, is one of them: into how many sets it is divided.
+        epsilon: added to the variance.
+    """
+
+    input: str
+    weight: str | None
+    bias: str | None
+    axes: Numbers
+    groups: int
+    epsilon: float
+
+
 class Rearrangement(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="rearrangement"):
     """Every output number is one input number, or beside a padded input a constant.
 
     Attributes:
         how: reshape keeps the row-major order; concatenate joins along `axis`; permute has output axis i from input
             axis `axes[i]`; slice reads starts + index * steps; pad reads starts + index, starts being negative, and
-            is `fill` where that lies outside the input.
+            is `fill` where that lies outside the input; strided reads the place start + sum of index * strides in the
+            row-major order of the input (a row of it, the same number many times, overlapping windows).
         inputs: keys; one, but for concatenate.
         axis: of concatenate, else 0.
         axes: of permute, else empty.
         starts: of slice and pad, one a dimension, else empty.
         steps: of slice, one a dimension, else empty.
         fill: of pad, else 0.
+        start: of strided, else 0.
+        strides: of strided, one a dimension of the output, else empty.
     """
 
-    how: Literal["reshape", "concatenate", "permute", "slice", "pad"]
+    how: Literal["reshape", "concatenate", "permute", "slice", "pad", "strided"]
     inputs: tuple[str, ...]
     axis: int = 0
     axes: Numbers = ()
     starts: Numbers = ()
     steps: Numbers = ()
     fill: float = 0.0
+    start: int = 0
+    strides: Numbers = ()
 
 
-Form = WeightedSum | Maximum | Pointwise | Normalisation | Rearrangement
+Form = WeightedSum | Contraction | Maximum | Pointwise | Normalisation | Standardisation | Rearrangement
 
 
 def sources(form: Form) -> tuple[str, ...]:
     """List the keys that a form reads numbers from, weights of a weighted sum apart."""
+    if isinstance(form, Contraction):
+        return (form.left, form.right)
     return form.inputs if isinstance(form, Pointwise | Rearrangement) else (form.input,)
 
 
 def weight_keys(form: Form) -> tuple[str, ...]:
-    """List the keys of weights, bias and shift of a weighted sum; of another form there are none."""
-    if not isinstance(form, WeightedSum):
-        return ()
-    return tuple(key for key in (form.weight, form.bias, form.shift) if key is not None)
+    """List the keys of weights, bias and shift of a form; most have none."""
+    if isinstance(form, WeightedSum):
+        return tuple(key for key in (form.weight, form.bias, form.shift) if key is not None)
+    if isinstance(form, Standardisation):
+        return tuple(key for key in (form.weight, form.bias) if key is not None)
+    return ()
 
 
 def rename(form: Form, name: Callable[[str], str]) -> Form:
     """Give every tensor that a form reads numbers from another key."""
     if isinstance(form, Pointwise | Rearrangement):
         return msgspec.structs.replace(form, inputs=tuple(map(name, form.inputs)))
+    if isinstance(form, Contraction):
+        return Contraction(name(form.left), name(form.right))
     return msgspec.structs.replace(form, input=name(form.input))
 
 

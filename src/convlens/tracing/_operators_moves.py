@@ -11,6 +11,31 @@ from convlens.tracing._forms import Form, Rearrangement
 aten = torch.ops.aten
 
 
+@entry_for(
+    aten.select.int,
+    aten.expand.default,
+    aten.unbind.int,
+    aten.split.Tensor,
+    aten.split_with_sizes.default,
+    aten.diagonal.default,
+    aten.unfold.default,
+    aten.alias.default,
+    aten.detach.default,
+)
+def _view(reader: Reader, call: dict[str, Any], output: Tensor) -> Form:
+    # The same call on a tensor without numbers, in row-major order, says where it takes each number from.
+    source = call["self"]
+    plain = torch.empty(source.shape, dtype=source.dtype, device="meta")
+    made = reader.operator(**{**call, "self": plain})
+    view = made if isinstance(made, Tensor) else made[reader.output]
+    return Rearrangement(
+        "strided",
+        (reader.activation(source),),
+        start=int(view.storage_offset()),
+        strides=tuple(view.stride()),
+    )
+
+
 @entry_for(aten.cat.default)
 def _concatenate(reader: Reader, call: dict[str, Any], output: Tensor) -> Form:
     keys = tuple(reader.number(tensor) for tensor in call["tensors"] if tensor.numel())

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from convlens.tracing._entries import Entry, NoFormError, Reader, entry_for, per_axis
-from convlens.tracing._forms import Form, Maximum, WeightedSum
+from convlens.tracing._forms import Contraction, Form, Maximum, WeightedSum
 
 aten = torch.ops.aten
 
@@ -53,32 +53,16 @@ def _linear_with_bias(reader: Reader, call: dict[str, Any], output: Tensor) -> F
     return _linear_form(reader, call["mat1"], call["mat2"].t(), call["self"])
 
 
+@entry_for(aten.bmm.default)
+def _matrix_product(reader: Reader, call: dict[str, Any], output: Tensor) -> Form:
+    return Contraction(reader.number(call["self"]), reader.number(call["mat2"]))
+
+
 @entry_for(aten.mm.default)
 def _linear_without_bias(reader: Reader, call: dict[str, Any], output: Tensor) -> Form:
+    if reader.is_computed(call["mat2"]):
+        return _matrix_product(reader, call, output)
     return _linear_form(reader, call["self"], call["mat2"].t(), None)
-
-
-@entry_for(aten.native_batch_norm.default)
-def _batch_norm(reader: Reader, call: dict[str, Any], output: Tensor) -> Form:
-    if call["training"]:
-        raise NoFormError("Batch normalisation in training mode reads the whole batch, and has no form.")
-    scale = (call["running_var"].double() + call["eps"]).rsqrt()
-    if call["weight"] is not None:
-        scale = scale * call["weight"].double()
-    shift = -call["running_mean"].double() * scale
-    axes = output.dim() - 2
-    return WeightedSum(
-        input=reader.activation(call["input"]),
-        weight=reader.weight(scale.float().reshape(-1, 1, *[1] * axes), "scale"),
-        bias=None if call["bias"] is None else reader.weight(call["bias"], "bias"),
-        shift=reader.weight(shift.float(), "shift"),
-        groups=len(scale),
-        kernel=(1,) * axes,
-        stride=(1,) * axes,
-        padding=(0,) * axes,
-        dilation=(1,) * axes,
-        divisor=None,
-    )
 
 
 def _average(

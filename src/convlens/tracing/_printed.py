@@ -8,7 +8,15 @@ import torch
 from convlens.tracing._bounds import gamma
 from convlens.tracing._decimals import count_decimals, format_tolerance, format_units, to_units
 from convlens.tracing._explanation import Explanation, Term
-from convlens.tracing._forms import Maximum, Normalisation, Pointwise, Rearrangement, WeightedSum
+from convlens.tracing._forms import (
+    Contraction,
+    Maximum,
+    Normalisation,
+    Pointwise,
+    Rearrangement,
+    Standardisation,
+    WeightedSum,
+)
 
 
 @dataclass(frozen=True)
@@ -19,8 +27,10 @@ class PrintedExplanation:
         decimals: how many all of them have.
         terms: products of a sum, exponentials of a softmax, else the values read; in the order of `Explanation.terms`.
         subtotals: of the terms of each (source layer, channel), in order.
-        addends: bias, shift or constant of a sum; what stands for a number outside a padded input.
-        sum: of all terms and addends as printed, exactly; of a softmax, of its exponentials. Else None.
+        addends: bias, shift or constant of a sum; what stands for a number outside a padded input; mean, epsilon, scale
+            and bias of a standardisation, with nine digits each.
+        sum: of all terms and addends as printed, exactly; of a softmax, of its exponentials; of a standardisation the
+            variance. Else None.
         total: the form's value. Of a sum it is `sum`.
         recorded: what the net computed.
         difference: printed total minus printed recorded value.
@@ -41,7 +51,7 @@ class PrintedExplanation:
 def is_sum(explanation: Explanation) -> bool:
     """Whether the value is the sum of the terms and addends."""
     form = explanation.call.form
-    return isinstance(form, WeightedSum) or (isinstance(form, Pointwise) and form.function == "add")
+    return isinstance(form, WeightedSum | Contraction) or (isinstance(form, Pointwise) and form.function == "add")
 
 
 def print_numbers(explanation: Explanation) -> PrintedExplanation:
@@ -65,7 +75,12 @@ def print_numbers(explanation: Explanation) -> PrintedExplanation:
     adds = is_sum(explanation)
     has_addends = adds or isinstance(explanation.call.form, Rearrangement)
     addends = {name: to_units(value, decimals) for name, value in explanation.addends.items()} if has_addends else {}
-    sums = adds or isinstance(explanation.call.form, Normalisation)
+    if isinstance(explanation.call.form, Standardisation):  # the sum of the terms is the variance
+        others = {name: value for name, value in explanation.addends.items() if name != "variance"}
+        printed = {name: _nine_digits(value) for name, value in others.items()}
+    else:
+        printed = {name: format_units(units, decimals) for name, units in addends.items()}
+    sums = adds or isinstance(explanation.call.form, Normalisation | Standardisation)
     total_of_terms = sum(subtotals.values()) + sum(addends.values())
     total = total_of_terms if adds else to_units(explanation.total, decimals)
     recorded = to_units(explanation.recorded, decimals)
@@ -73,7 +88,7 @@ def print_numbers(explanation: Explanation) -> PrintedExplanation:
         decimals=decimals,
         terms=[format_units(units, decimals) for units in terms],
         subtotals={group: format_units(units, decimals) for group, units in subtotals.items()},
-        addends={name: format_units(units, decimals) for name, units in addends.items()},
+        addends=printed,
         sum=format_units(total_of_terms, decimals) if sums else None,
         total=format_units(total, decimals),
         recorded=format_units(recorded, decimals),
@@ -82,24 +97,27 @@ def print_numbers(explanation: Explanation) -> PrintedExplanation:
     )
 
 
-def _print_each(explanation: Explanation) -> PrintedExplanation:
-    def text(number: float) -> str:
-        return f"{number:.9g}".replace("-", "\N{MINUS SIGN}")
+def _nine_digits(number: float) -> str:
+    return f"{number:.9g}".replace("-", "\N{MINUS SIGN}")
 
+
+def _print_each(explanation: Explanation) -> PrintedExplanation:
     subtotals: dict[tuple[str, int], float] = {}
     for term in explanation.terms:
         group = (term.source, term.index[0])
         subtotals[group] = subtotals.get(group, 0.0) + term.product
     return PrintedExplanation(
         decimals=0,
-        terms=[text(product) for product in explanation.products.tolist()],
-        subtotals={group: text(number) for group, number in subtotals.items()},
-        addends={name: text(number) for name, number in explanation.addends.items()},
-        sum=text(sum(subtotals.values())) if isinstance(explanation.call.form, Normalisation) else None,
-        total=text(explanation.total),
-        recorded=text(explanation.recorded),
-        difference=text(explanation.difference),
-        tolerance=text(explanation.tolerance),
+        terms=[_nine_digits(product) for product in explanation.products.tolist()],
+        subtotals={group: _nine_digits(number) for group, number in subtotals.items()},
+        addends={name: _nine_digits(number) for name, number in explanation.addends.items()},
+        sum=_nine_digits(sum(subtotals.values()))
+        if isinstance(explanation.call.form, Normalisation | Standardisation)
+        else None,
+        total=_nine_digits(explanation.total),
+        recorded=_nine_digits(explanation.recorded),
+        difference=_nine_digits(explanation.difference),
+        tolerance=_nine_digits(explanation.tolerance),
     )
 
 
@@ -111,7 +129,7 @@ def _decimals(explanation: Explanation) -> int:
         return count_decimals(
             count + len(addends), tolerance=explanation.tolerance, magnitude=magnitude + sum(map(abs, addends))
         )
-    if isinstance(explanation.call.form, Normalisation):
+    if isinstance(explanation.call.form, Normalisation | Standardisation):
         return count_decimals(count, tolerance=gamma(count + 1, torch.float32) * magnitude, magnitude=magnitude)
     shown = [*explanation.values.tolist(), explanation.total, explanation.recorded]
     return count_decimals(1, tolerance=0.0, magnitude=max(map(abs, shown)))
@@ -138,6 +156,8 @@ def _headline(explanation: Explanation) -> str:
     form = explanation.call.form
     name = _unit_name(explanation.call.name, explanation.index)
     kind = form.function if isinstance(form, Pointwise | Normalisation) else "sum"
+    if isinstance(form, Standardisation):
+        kind = "standardisation"
     if isinstance(form, Maximum | Rearrangement):
         kind = "maximum" if isinstance(form, Maximum) else form.how
     count = len(explanation.products)
@@ -160,7 +180,7 @@ def _body(explanation: Explanation, printed: PrintedExplanation) -> list[tuple[s
             lines.append((f"  subtotal of {term.source}, channel {term.index[0]}", printed.subtotals[group]))
     lines += printed.addends.items()
     if printed.sum is not None and not is_sum(explanation):
-        lines.append(("sum", printed.sum))
+        lines.append(("variance" if isinstance(explanation.call.form, Standardisation) else "sum", printed.sum))
     return lines
 
 
@@ -168,6 +188,9 @@ def _term_label(explanation: Explanation, term: Term, position: int) -> str:
     label = _unit_name(term.source, term.index)
     if term.weight is not None:
         return f"{label}  {term.value:.9g} x {term.weight:.9g} ="
+    if isinstance(explanation.call.form, Standardisation):
+        own = " (its own)" if position == explanation.winner else ""
+        return f"{label}{own}  ({term.value:.9g} - {explanation.addends['mean']:.9g})^2 / {len(explanation.values)} ="
     if isinstance(explanation.call.form, Normalisation):
         own = " (its own)" if position == explanation.winner else ""
         return f"{label}{own}  e^({term.value:.9g} - {explanation.addends['largest']:.9g}) ="

@@ -7,7 +7,16 @@ from typing import NamedTuple
 import numpy as np
 
 from convlens.geometry import window_taps
-from convlens.tracing._forms import Call, Maximum, Normalisation, Pointwise, Rearrangement, WeightedSum
+from convlens.tracing._forms import (
+    Call,
+    Contraction,
+    Maximum,
+    Normalisation,
+    Pointwise,
+    Rearrangement,
+    Standardisation,
+    WeightedSum,
+)
 
 Index = tuple[int, ...]
 Shape = tuple[int, ...]
@@ -20,11 +29,15 @@ class Reads(NamedTuple):
         key: the tensor.
         indices: into it; one row a number, one column a dimension.
         weights: one a number, float64; None where the form has no weights.
+        weight_key: the tensor that the weights were read from, where that was computed as well; else None.
+        weight_indices: into it, one row a weight; else None.
     """
 
     key: str
     indices: np.ndarray
     weights: np.ndarray | None
+    weight_key: str | None = None
+    weight_indices: np.ndarray | None = None
 
 
 def reads(
@@ -36,7 +49,7 @@ def reads(
         call: with a form.
         index: into its whole output, item of the batch first.
         shape_of: the shape of the tensor of any key.
-        weights: tensors of the keys that begin with "weight/".
+        weights: tensors of the keys that begin with "weight/", and of those that a contraction reads.
 
     Returns:
         One entry an input, in the form's order. Taps outside the input are left out.
@@ -53,7 +66,7 @@ def reads(
         return [
             Reads(
                 key,
-                np.array([_broadcast_index(index, shape_of(key))]),
+                np.array([broadcast_index(index, shape_of(key))]),
                 None if scale is None else np.array([scale], dtype=np.float64),
             )
             for key, scale in zip(form.inputs, scales, strict=True)
@@ -63,7 +76,33 @@ def reads(
         indices = np.tile(np.array(index), (size, 1))
         indices[:, form.axis] = np.arange(size)
         return [Reads(form.input, indices, None)]
+    if isinstance(form, Contraction):
+        return [_contracted_reads(form, index, count=shape_of(form.left)[-1], numbers=weights)]
+    if isinstance(form, Standardisation):
+        shape = shape_of(form.input)
+        return [Reads(form.input, members_of(form, index, shape), None)]
     return [_rearranged_read(form, index, shape_of, output_shape=shape_of(call.output))]
+
+
+def _contracted_reads(form: Contraction, index: Index, *, count: int, numbers: Mapping[str, np.ndarray]) -> Reads:
+    left, right = (np.tile(np.array(index), (count, 1)) for _ in range(2))
+    left[:, -1] = right[:, -2] = np.arange(count)
+    weights = numbers[form.right][tuple(right.T)].astype(np.float64)
+    return Reads(form.left, left, weights, form.right, right)
+
+
+def members_of(form: Standardisation, index: Index, shape: Shape) -> np.ndarray:
+    """List the indices of the set that a number is standardised in, in row-major order; one row a number."""
+    spans = [
+        range(size) if axis in form.axes else range(at, at + 1)
+        for axis, (at, size) in enumerate(zip(index, shape, strict=True))
+    ]
+    if 1 in form.axes:
+        size = shape[1] // form.groups
+        first: int = index[1] // size * size
+        spans[1] = range(first, first + size)
+    grid = np.meshgrid(*spans, indexing="ij")
+    return np.stack([places.reshape(-1) for places in grid], axis=1)
 
 
 def _window(form: WeightedSum | Maximum, place: Index, size: Shape) -> tuple[np.ndarray, np.ndarray]:
@@ -104,7 +143,7 @@ def _weighted_reads(form: WeightedSum, index: Index, *, shape: Shape, weights: M
     return Reads(form.input, _with_prefix(channels, places), values.reshape(-1))
 
 
-def _broadcast_index(index: Index, shape: Shape) -> Index:
+def broadcast_index(index: Index, shape: Shape) -> Index:
     aligned = index[len(index) - len(shape) :]
     return tuple(0 if size == 1 else position for position, size in zip(aligned, shape, strict=True))
 
@@ -127,6 +166,8 @@ def _rearranged_read(
             source[input_axis] = index[output_axis]
     elif form.how == "slice":
         source = [start + position * step for start, position, step in zip(form.starts, index, form.steps, strict=True)]
+    elif form.how == "strided":
+        source = np.unravel_index(form.start + int(np.dot(index, form.strides)), shape_of(key))
     elif form.how == "pad":
         source = [start + position for start, position in zip(form.starts, index, strict=True)]
         if not all(0 <= at < size for at, size in zip(source, shape_of(key), strict=True)):

@@ -7,7 +7,17 @@ from itertools import product
 import numpy as np
 
 from convlens.errors import UnsupportedError
-from convlens.tracing._forms import Call, Form, Maximum, Normalisation, Pointwise, WeightedSum, sources
+from convlens.tracing._forms import (
+    Call,
+    Contraction,
+    Form,
+    Maximum,
+    Normalisation,
+    Pointwise,
+    Standardisation,
+    WeightedSum,
+    sources,
+)
 from convlens.tracing._reads import Index, Shape
 
 INPUT = "activation/input"
@@ -80,6 +90,11 @@ def _read_masks(form: Form, mask: np.ndarray, shapes: Mapping[str, Shape]) -> li
         return [_unbroadcast(mask, shapes[key]) for key in form.inputs]
     if isinstance(form, Normalisation):
         return [np.broadcast_to(mask.any(axis=form.axis, keepdims=True), mask.shape)]
+    if isinstance(form, Contraction):
+        rows, columns = mask.any(axis=-1, keepdims=True), mask.any(axis=-2, keepdims=True)
+        return [np.broadcast_to(rows, shapes[form.left]), np.broadcast_to(columns, shapes[form.right])]
+    if isinstance(form, Standardisation):
+        return [_set_mask(form, mask)]
     if form.how == "reshape":
         return [mask.reshape(shapes[form.inputs[0]])]
     if form.how == "permute":
@@ -87,6 +102,10 @@ def _read_masks(form: Form, mask: np.ndarray, shapes: Mapping[str, Shape]) -> li
     if form.how == "slice":
         read = np.zeros(shapes[form.inputs[0]], dtype=bool)
         read[_strided(form.starts, form.steps, mask.shape)] = mask
+        return [read]
+    if form.how == "strided":
+        read = np.zeros(shapes[form.inputs[0]], dtype=bool)
+        read.reshape(-1)[form.start + np.argwhere(mask) @ np.array(form.strides, dtype=np.int64)] = True
         return [read]
     if form.how == "pad":
         sizes = shapes[form.inputs[0]]
@@ -100,6 +119,15 @@ def _read_masks(form: Form, mask: np.ndarray, shapes: Mapping[str, Shape]) -> li
         return [read]
     ends = np.cumsum([shapes[key][form.axis] for key in form.inputs])
     return np.split(mask, ends[:-1], axis=form.axis)
+
+
+def _set_mask(form: Standardisation, mask: np.ndarray) -> np.ndarray:
+    """Mark every number of a set of which one is marked."""
+    if 1 not in form.axes:
+        return np.broadcast_to(mask.any(axis=form.axes, keepdims=True), mask.shape)
+    groups = mask.reshape(mask.shape[0], form.groups, -1, *mask.shape[2:])
+    axes = tuple(axis + (axis > 0) for axis in form.axes)  # the channels of a group lie along axis 2
+    return np.broadcast_to(groups.any(axis=axes, keepdims=True), groups.shape).reshape(mask.shape)
 
 
 def _channels_read(form: WeightedSum, mask: np.ndarray, input_shape: Shape) -> np.ndarray:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
+import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
@@ -15,11 +16,13 @@ from convlens.files import write_whole
 from convlens.geometry import output_size
 from convlens.tracing._forms import (
     Call,
+    Contraction,
     Form,
     Maximum,
     Normalisation,
     Pointwise,
     Rearrangement,
+    Standardisation,
     WeightedSum,
     sources,
     weight_keys,
@@ -116,6 +119,13 @@ def _output_shape(form: Form, shapes: dict[str, tuple[int, ...]], *, output: tup
     before = [shapes[key] for key in sources(form)]
     if isinstance(form, Normalisation):
         return _at_axis(before[0], form.axis)
+    if isinstance(form, Standardisation):
+        return _standardised(form, before[0], [shapes[key] for key in weight_keys(form)])
+    if isinstance(form, Contraction):
+        left, right = before
+        if len(left) != len(right) or len(left) < 2 or left[:-2] != right[:-2] or left[-1] != right[-2]:
+            raise ShapeError(f"a product of {left} and {right}")
+        return (*left[:-1], right[-1])
     if isinstance(form, Pointwise):
         return _broadcast(before, form)
     if isinstance(form, Rearrangement):
@@ -140,6 +150,17 @@ def _output_shape(form: Form, shapes: dict[str, tuple[int, ...]], *, output: tup
     elif isinstance(form, WeightedSum) and (form.divisor is None or form.bias or form.shift or form.groups != 1):
         raise ShapeError("an average has a divisor and neither bias nor shift nor groups")
     return (before[0][0], channels, *places)
+
+
+def _standardised(form: Standardisation, shape: tuple[int, ...], weights: list[tuple[int, ...]]) -> tuple[int, ...]:
+    if not form.axes or sorted({*form.axes}) != list(form.axes) or not 0 <= form.axes[0] <= form.axes[-1] < len(shape):
+        raise ShapeError(f"axes {form.axes} of {shape}")
+    if form.groups < 1 or (form.groups > 1 and (1 not in form.axes or shape[1] % form.groups)):
+        raise ShapeError(f"groups={form.groups} for {shape}, axes {form.axes}")
+    for weight in weights:
+        if np.broadcast_shapes(weight, shape) != shape:
+            raise ShapeError(f"a weight of {weight} for {shape}")
+    return shape
 
 
 def _want_axes(form: WeightedSum | Maximum, axes: int) -> None:
@@ -187,6 +208,11 @@ def _rearranged(form: Rearrangement, before: list[tuple[int, ...]], after: tuple
         if sorted(form.axes) != list(range(len(first))):
             raise ShapeError(f"axes {form.axes} of {len(first)}")
         return tuple(first[axis] for axis in form.axes)
+    if form.how == "strided":
+        last = form.start + sum(stride * (size - 1) for stride, size in zip(form.strides, after, strict=True))
+        if min(form.start, *form.strides, 0) < 0 or last >= math.prod(first) or 0 in after:
+            raise ShapeError(f"places {form.start} to {last} of {first}")
+        return after
     if form.how == "pad":
         if not len(form.starts) == len(first) == len(after):
             raise ShapeError(f"a padding of {len(form.starts)} axes of {first} to {after}")
