@@ -125,10 +125,10 @@ class Chain(nn.Sequential):
         check_images(self, input)
         return super().forward(input)
 
-    def __getitem__(self, key: Any) -> Any:
-        if isinstance(key, slice):  # torch would call the net's own class with the layers
-            return nn.Sequential(OrderedDict(list(self._modules.items())[key]))
-        return super().__getitem__(key)
+    def __getitem__(self, idx: Any) -> Any:
+        if isinstance(idx, slice):  # torch would call the net's own class with the layers
+            return nn.Sequential(OrderedDict(list(self._modules.items())[idx]))
+        return super().__getitem__(idx)
 
 
 def sides_after(layers: Iterable[tuple[str, nn.Module]], image_shape: tuple[int, int, int]) -> tuple[int, int]:

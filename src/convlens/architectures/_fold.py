@@ -44,7 +44,7 @@ def fold(net: Net) -> Net:
             )
         for convolution, normalisation in pairs or ():
             first, second = getattr(block, convolution, None), getattr(block, normalisation, None)
-            if _is_foldable(first, second):
+            if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d) and _are_plain(first, second):
                 setattr(block, convolution, fuse_conv_bn_eval(first, second))
                 setattr(block, normalisation, nn.Identity())
     return folded
@@ -57,8 +57,8 @@ def _pairs(block: nn.Module) -> Iterable[tuple[str, str]] | None:
     return getattr(block, "folds", None)
 
 
-def _is_foldable(first: nn.Module | None, second: nn.Module | None) -> bool:
-    """Say whether two layers are plain ones: subclasses, hooks and parametrisations may do more."""
+def _are_plain(first: nn.Conv2d, second: nn.BatchNorm2d) -> bool:
+    """Say whether two layers do what their classes say: subclasses, hooks and parametrisations may do more."""
     if type(first) is not nn.Conv2d or type(second) is not nn.BatchNorm2d or second.running_mean is None:
         return False
     return not any(each._forward_hooks or each._forward_pre_hooks for each in (first, second))
