@@ -1,5 +1,6 @@
 """A trained net in one file: tensors, and a card that says what they are."""
 
+import json
 import os
 from collections import Counter
 from pathlib import Path
@@ -34,7 +35,18 @@ def save_net(path: str | os.PathLike[str], net: nn.Module, card: NetCard) -> Non
         else tensor.contiguous()
         for name, tensor in state.items()
     }
-    write_whole(Path(path), save(tensors, metadata={**card.to_metadata(), CHECKSUM: checksum(tensors)}))
+    content = save(tensors, metadata={**card.to_metadata(), CHECKSUM: checksum(tensors)})
+    write_whole(Path(path), _with_metadata_in_order(content))
+
+
+def _with_metadata_in_order(content: bytes) -> bytes:
+    """Sort the metadata of a safetensors file, which its library writes in any order: equal nets are equal bytes."""
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)  # numbers begin at a multiple of 8 bytes
+    return len(text).to_bytes(8, "little") + text + content[8 + length :]
 
 
 def load_net(path: str | os.PathLike[str], *, net: nn.Module | None = None) -> TrainedNet:
