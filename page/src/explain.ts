@@ -1,8 +1,8 @@
 // The arithmetic of one unit: its form evaluated in float64, and the check against what the net computed. It mirrors
 // src/convlens/tracing/_explain.py; tests/golden holds the two together.
 
-import { broadcastIndex, eachTap, membersOf, numbers, type Read, reads, type ShapeOf } from "./forms.ts";
-import { FUNCTIONS } from "./functions.ts";
+import { broadcastIndex, eachTap, numbers, type Read, reads, type ShapeOf } from "./forms.ts";
+import { FUNCTION_ROUNDINGS, FUNCTIONS } from "./functions.ts";
 import { placeOf } from "./indexing.ts";
 import { countDecimals, rounded } from "./numbers.ts";
 import type {
@@ -84,7 +84,6 @@ const ROUNDOFF = 2 ** -24; // of float32: half the distance from 1 to the next l
 const LARGEST = (2 - 2 ** -23) * 2 ** 127; // beyond it float32 is infinite
 const SMALLEST = 2 ** -126; // float32 loses digits below it: each rounding may add as much, at most
 const DERIVED_WEIGHT_ROUNDINGS = 8; // batch normalisation: what Python derives scale and shift with
-const FUNCTION_ROUNDINGS = 8; // exp: a vectorised one errs by a few units in the last place
 
 /** Bound the relative error of this many roundings. Source: Higham (2002), section 3.1. */
 function gamma(roundings: number): number {
@@ -150,11 +149,11 @@ function normalisation(form: Normalisation, values: number[], own: number): Eval
 /** It mirrors _standardise in _explain.py, which says what the bound rests on. */
 function standardisation(
   form: Standardisation,
+  read: readonly Read[],
   values: number[],
   index: readonly number[],
   all: Numbers,
 ): Evaluation {
-  const shape = shapesIn(all)(form.input);
   const own = numberAt(all, form.input, index);
   const length = values.length;
   const mean = add(values) / length;
@@ -176,8 +175,7 @@ function standardisation(
     Addend["name"],
     number,
   ][];
-  const members = membersOf(form, index, shape);
-  const winner = members.findIndex((member) => member.every((place, axis) => place === index[axis]));
+  const winner = read.findIndex((one) => one.index.every((place, axis) => place === index[axis]));
   return { products: squares, addends, total, tolerance, winner };
 }
 
@@ -230,7 +228,7 @@ function evaluate(
     case "contraction":
       return sum(weighted(), [], values.length + 1);
     case "standardisation":
-      return standardisation(form, values, index, all);
+      return standardisation(form, read, values, index, all);
     case "rearrangement": {
       const [total = form.fill ?? 0] = values;
       const addends = values.length > 0 ? [] : ([["padding", total]] as const);

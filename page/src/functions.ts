@@ -13,6 +13,9 @@ interface FunctionOf {
   readonly title: string;
 }
 
+/** tanh, exp and the like: vectorised ones err by some units in the last place. */
+export const FUNCTION_ROUNDINGS = 8;
+
 /** 1 / (1 + e^-value), by the branch that cannot overflow. */
 function sigmoid(value: number): number {
   const small = Math.exp(-Math.abs(value));
@@ -69,14 +72,19 @@ export const FUNCTIONS: Readonly<Record<Exclude<Pointwise["function"], "add">, F
     of: ([x, slope], { constant }) => (x > 0 ? x : x * (constant ?? slope)),
     roundings: 1,
   },
-  elu: { title: "ELU", of: ([x], { constant }) => elu(x, constant ?? 0), roundings: 8 },
+  elu: { title: "ELU", of: ([x], { constant }) => elu(x, constant ?? 0), roundings: FUNCTION_ROUNDINGS },
   selu: { title: "SELU", of: ofOne((x) => SELU_SCALE * elu(x, SELU_ALPHA)), roundings: 10 },
-  tanh: { title: "tanh", of: ofOne(Math.tanh), roundings: 8 },
-  sigmoid: { title: "sigmoid", of: ofOne(sigmoid), roundings: 8 },
+  tanh: { title: "tanh", of: ofOne(Math.tanh), roundings: FUNCTION_ROUNDINGS },
+  sigmoid: { title: "sigmoid", of: ofOne(sigmoid), roundings: FUNCTION_ROUNDINGS },
   silu: { title: "SiLU", of: ofOne((x) => x * sigmoid(x)), roundings: 9 },
   mish: { title: "Mish", of: ofOne((x) => x * Math.tanh(softplus(x))), roundings: 16, ofValue: true },
-  softplus: { title: "softplus", of: ofOne(softplus), roundings: 8 },
-  gelu: { title: "GELU", of: ofOne((x) => 0.5 * x * erfc(-x / Math.SQRT2)), roundings: 8, ofValue: true },
+  softplus: { title: "softplus", of: ofOne(softplus), roundings: FUNCTION_ROUNDINGS },
+  gelu: {
+    title: "GELU",
+    of: ofOne((x) => 0.5 * x * erfc(-x / Math.SQRT2)),
+    roundings: FUNCTION_ROUNDINGS,
+    ofValue: true,
+  },
   gelu_tanh: {
     title: "GELU",
     of: ofOne((x) => 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x)))),
@@ -85,14 +93,14 @@ export const FUNCTIONS: Readonly<Record<Exclude<Pointwise["function"], "add">, F
   },
   hardsigmoid: { title: "hard sigmoid", of: ofOne((x) => relu6(x + 3) / 6), roundings: 4 },
   hardswish: { title: "hard swish", of: ofOne((x) => (x * relu6(x + 3)) / 6), roundings: 5 },
-  exp: { title: "exp", of: ofOne(Math.exp), roundings: 8 },
-  log: { title: "ln", of: ofOne(Math.log), roundings: 8 },
-  erf: { title: "erf", of: ofOne(erf), roundings: 8 },
+  exp: { title: "exp", of: ofOne(Math.exp), roundings: FUNCTION_ROUNDINGS },
+  log: { title: "ln", of: ofOne(Math.log), roundings: FUNCTION_ROUNDINGS },
+  erf: { title: "erf", of: ofOne(erf), roundings: FUNCTION_ROUNDINGS },
   multiply: {
     title: "product",
     of: (values, { constant }) => values.reduce((product, factor) => product * factor, 1) * (constant ?? 1),
     roundings: 2,
   },
   divide: { title: "quotient", of: ([x, divisor], { constant }) => x / (constant ?? divisor), roundings: 2 },
-  power: { title: "power", of: ([x], { constant }) => x ** (constant ?? 1), roundings: 8 },
+  power: { title: "power", of: ([x], { constant }) => x ** (constant ?? 1), roundings: FUNCTION_ROUNDINGS },
 };

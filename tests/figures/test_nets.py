@@ -108,8 +108,9 @@ class Swapped(nn.Module):
         return maps.transpose(1, 2)
 
 
-def test_the_distances_of_lenet5_to_its_codes_are_drawn():
-    assert flow(architectures.describe(architectures.lenet5()))[-1].layer.output[1] == 10
+def test_the_distances_of_lenet5_to_its_codes_are_a_box_of_ten():
+    output = flow(architectures.describe(architectures.lenet5()))[-1]
+    assert (output.channels, output.is_merge) == (10, False)
 
 
 @pytest.mark.parametrize(

@@ -127,6 +127,19 @@ def test_quotients_and_powers_close_where_they_are_undefined_too():
     assert [str(each) for each in explanations if not each.closes] == []
 
 
+def test_parts_of_a_tensor_that_was_divided_in_two_ways_are_all_known():
+    def divided(image):
+        first, second = image.split([1, 2], 1)
+        parts = image.split([1, 1, 1], 1)
+        return torch.cat([second * 2, parts[1] * parts[2], first], 1)
+
+    image = torch.randn(1, 3, 2, 2)
+    trace = cl.trace(Lambda(lambda image: divided(image + 1)), image)
+    assert [call.reason for call in trace.calls if call.form is None] == []
+    assert all(each.closes for each in every_explanation(trace))
+    assert trace.receptive_field("cat", 2, 0, 1).mask.sum(axis=(1, 2)).tolist() == [0, 1, 1]
+
+
 def test_padding_is_a_number_of_the_input_or_the_constant():
     image = torch.randn(1, 2, 3, 4)
     layer = cl.trace(Lambda(lambda image: nn.functional.pad(image, (2, -1, 1, 0), value=0.3)), image)

@@ -45,7 +45,7 @@ class Node:
     @property
     def is_merge(self) -> bool:
         """Whether branches come together here."""
-        return self.layer.kind in MERGES
+        return self.layer.kind in MERGES and len(self.reads) > 1
 
 
 def flow(description: Description) -> list[Node]:

@@ -14,7 +14,7 @@ _ROUNDOFF = {
     torch.float64: 2.0**-53,
 }
 DERIVED_WEIGHT_ROUNDINGS = 8  # batch normalisation: square root, reciprocal, products, and storing scale and shift
-FUNCTION_ROUNDINGS = 8  # exp: a vectorised one errs by a few units in the last place
+FUNCTION_ROUNDINGS = 8  # tanh, exp and the like: vectorised ones err by some units in the last place
 
 
 def gamma(roundings: float, dtype: torch.dtype) -> float:

@@ -118,17 +118,20 @@ class Recording(TorchDispatchMode):
         result = func(*args, **kwargs)
         outputs = [leaf for leaf in tree_leaves(result) if isinstance(leaf, Tensor)]
         self._kept.extend(outputs)
-        if not depends or not outputs or (not func._schema.is_mutable and _place(outputs[0]) in self._keys):
+        if not depends:
             return result
-        several = outputs if isinstance(result, list) else outputs[:1]  # parts of a tensor, each of which has a form
+        several = outputs if isinstance(result, list) else outputs[:1]  # a list holds parts of one tensor, each a call
         for number, output in enumerate(several):
             if not func._schema.is_mutable:
+                if _place(output) in self._keys:  # what is known already, under another name
+                    continue
                 form, reason = self._describe(func, args, kwargs, output, number=number)
             module, visit, is_leaf = self._modules[-1]
             key = f"#{len(self.calls)}"
             self.calls.append(_RecordedCall(func, key, form, reason, module, visit, is_leaf))
             self.know(output, key)
-        self._keys.update(dict.fromkeys(map(_place, outputs[len(several) :]), None))
+        others = (_place(output) for output in outputs[len(several) :])
+        self._keys.update({place: None for place in others if place not in self._keys})
         return result
 
     def _describe(

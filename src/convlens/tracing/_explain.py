@@ -17,11 +17,12 @@ from convlens.tracing._forms import (
     Maximum,
     Normalisation,
     Pointwise,
+    Rearrangement,
     Standardisation,
     WeightedSum,
 )
 from convlens.tracing._functions import FUNCTIONS
-from convlens.tracing._reads import Index, broadcast_index, members_of, reads
+from convlens.tracing._reads import Index, broadcast_index, reads
 
 _SMALLEST = 2.0**-126  # float32 has fewer digits below it: what a rounding may lose beyond its relative share
 
@@ -51,7 +52,10 @@ def explain_unit(call: Call, index: Index, *, numbers: Mapping[str, np.ndarray],
     weights = [part.weights for part in read if part.weights is not None]
     factors = np.concatenate(weights) if weights else None
     with np.errstate(all="ignore"):  # as for torch, what is undefined is NaN, and what is too large infinite
-        evaluation = _evaluate(call.form, index, values, factors=factors, numbers=numbers, dtype=dtype)
+        if isinstance(call.form, Standardisation):
+            evaluation = _standardise(call.form, index, read[0].indices, values=values, numbers=numbers, dtype=dtype)
+        else:
+            evaluation = _evaluate(call.form, index, values, factors=factors, numbers=numbers, dtype=dtype)
     if abs(evaluation.total) > torch.finfo(dtype).max:  # what the net computes in cannot hold it
         evaluation = evaluation._replace(total=math.copysign(math.inf, evaluation.total))
     return Explanation(
@@ -105,8 +109,7 @@ def _evaluate(
         return _Evaluation(values, total, tolerance, constant)
     if isinstance(form, Normalisation):
         return _normalise(form, index[form.axis], values, dtype=dtype)
-    if isinstance(form, Standardisation):
-        return _standardise(form, index, values, numbers=numbers, dtype=dtype)
+    assert isinstance(form, Rearrangement)
     if len(values) == 0:
         return _Evaluation(values, form.fill, tolerance=0.0, addends={"padding": form.fill})
     return _Evaluation(values, float(values[0]), tolerance=0.0, addends={})
@@ -140,8 +143,9 @@ def _normalise(form: Normalisation, own: int, values: np.ndarray, *, dtype: torc
 def _standardise(
     form: Standardisation,
     index: Index,
-    values: np.ndarray,
+    members: np.ndarray,
     *,
+    values: np.ndarray,
     numbers: Mapping[str, np.ndarray],
     dtype: torch.dtype,
 ) -> _Evaluation:
@@ -165,5 +169,5 @@ def _standardise(
     rest = abs(scale) * root * (abs(own) + abs(mean)) + abs(bias)
     tolerance = abs(scale) * spread + gamma(FUNCTION_ROUNDINGS, dtype) * rest + _SMALLEST
     addends = {"mean": mean, "variance": variance, "epsilon": form.epsilon, "scale": scale, "bias": bias}
-    own_place = int(np.flatnonzero((members_of(form, index, numbers[form.input].shape) == index).all(axis=1))[0])
+    own_place = int(np.flatnonzero((members == index).all(axis=1))[0])
     return _Evaluation(squares, total, tolerance, addends, winner=own_place)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from convlens.tracing._bounds import FUNCTION_ROUNDINGS
 from convlens.tracing._forms import Pointwise
 
 
@@ -82,22 +83,26 @@ FUNCTIONS: dict[str, Function] = {
     "abs": Function(_of_one(abs), 0),
     "clamp": Function(lambda values, form: _clamp(values[0], form), 0),
     "leaky_relu": Function(_leaky, 1),
-    "elu": Function(lambda values, form: _elu(values[0], alpha=form.constant or 0.0), 8),
+    "elu": Function(lambda values, form: _elu(values[0], alpha=form.constant or 0.0), FUNCTION_ROUNDINGS),
     "selu": Function(_of_one(lambda value: SELU_SCALE * _elu(value, alpha=SELU_ALPHA)), 10),
-    "tanh": Function(_of_one(math.tanh), 8),
-    "sigmoid": Function(_of_one(_sigmoid), 8),
+    "tanh": Function(_of_one(math.tanh), FUNCTION_ROUNDINGS),
+    "sigmoid": Function(_of_one(_sigmoid), FUNCTION_ROUNDINGS),
     "silu": Function(_of_one(lambda value: value * _sigmoid(value)), 9),
     "mish": Function(_of_one(lambda value: value * math.tanh(_softplus(value))), 16, of_value=True),
-    "softplus": Function(_of_one(_softplus), 8),
-    "gelu": Function(_of_one(lambda value: 0.5 * value * math.erfc(-value / math.sqrt(2))), 8, of_value=True),
+    "softplus": Function(_of_one(_softplus), FUNCTION_ROUNDINGS),
+    "gelu": Function(
+        _of_one(lambda value: 0.5 * value * math.erfc(-value / math.sqrt(2))), FUNCTION_ROUNDINGS, of_value=True
+    ),
     "gelu_tanh": Function(_of_one(_gelu_tanh), 16, of_value=True),
     "hardsigmoid": Function(_of_one(lambda value: min(max(value + 3.0, 0.0), 6.0) / 6), 4),
     "hardswish": Function(_of_one(lambda value: value * min(max(value + 3.0, 0.0), 6.0) / 6), 5),
-    "exp": Function(_of_one(lambda value: float(np.exp(value))), 8),
-    "log": Function(_of_one(lambda value: float(np.log(value))), 8),
-    "erf": Function(_of_one(math.erf), 8),
+    "exp": Function(_of_one(lambda value: float(np.exp(value))), FUNCTION_ROUNDINGS),
+    "log": Function(_of_one(lambda value: float(np.log(value))), FUNCTION_ROUNDINGS),
+    "erf": Function(_of_one(math.erf), FUNCTION_ROUNDINGS),
     "multiply": Function(_product, 2),
     "divide": Function(_quotient, 2),  # instead of dividing by a constant torch may multiply by its reciprocal
-    "power": Function(lambda values, form: float(np.float64(values[0]) ** np.float64(form.constant)), 8),
+    "power": Function(
+        lambda values, form: float(np.float64(values[0]) ** np.float64(form.constant)), FUNCTION_ROUNDINGS
+    ),
 }
 TAKES_TWO = {"leaky_relu", "divide"}  # where there is no constant

@@ -80,7 +80,7 @@ def reads(
         return [_contracted_reads(form, index, count=shape_of(form.left)[-1], numbers=weights)]
     if isinstance(form, Standardisation):
         shape = shape_of(form.input)
-        return [Reads(form.input, members_of(form, index, shape), None)]
+        return [Reads(form.input, _members(form, index, shape), None)]
     return [_rearranged_read(form, index, shape_of, output_shape=shape_of(call.output))]
 
 
@@ -91,7 +91,7 @@ def _contracted_reads(form: Contraction, index: Index, *, count: int, numbers: M
     return Reads(form.left, left, weights, form.right, right)
 
 
-def members_of(form: Standardisation, index: Index, shape: Shape) -> np.ndarray:
+def _members(form: Standardisation, index: Index, shape: Shape) -> np.ndarray:
     """List the indices of the set that a number is standardised in, in row-major order; one row a number."""
     spans = [
         range(size) if axis in form.axes else range(at, at + 1)
