@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from convlens import data as data
     from convlens import errors as errors
     from convlens import figures as figures
+    from convlens import insight as insight
     from convlens.tracing import Explanation as Explanation
     from convlens.tracing import Trace as Trace
     from convlens.tracing import load_trace as load_trace
@@ -27,6 +28,7 @@ _HOMES = {
     "data": "convlens.data",
     "errors": "convlens.errors",
     "figures": "convlens.figures",
+    "insight": "convlens.insight",
     "Explanation": "convlens.tracing",
     "Trace": "convlens.tracing",
     "load_trace": "convlens.tracing",

@@ -9,6 +9,8 @@
     ├── TraceError (ValueError)             a net that cannot be traced, or a unit that is not there
     │   ├── UnsupportedError                an operator without a form: its values are known, its arithmetic is not
     │   └── TraceFileError                  a file that is not a whole trace
+    ├── InsightError (ValueError)           a method that this net, layer or unit does not admit
+    ├── SurveyError (ValueError)            a survey file that cannot be written, read or resumed
     ├── FigureError (ValueError)            a figure that cannot be written
     ├── WireError (ValueError)              a message that the server or the page cannot read
     ├── ServeError (RuntimeError)           a server that cannot start: its port is taken, its page was not built
@@ -52,6 +54,14 @@ class UnsupportedError(TraceError):
 
 class TraceFileError(TraceError):
     """A file that is not a whole trace."""
+
+
+class InsightError(ConvlensError, ValueError):
+    """A method that this net, layer or unit does not admit."""
+
+
+class SurveyError(ConvlensError, ValueError):
+    """A survey file that cannot be written, read or resumed."""
 
 
 class FigureError(ConvlensError, ValueError):

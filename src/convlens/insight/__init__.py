@@ -1,0 +1,1 @@
+"""What a net looks for, and what decided: attribution, feature visualisation, diagnosis, surveys."""
