@@ -1,5 +1,7 @@
 """See through a net: record a forward pass, and explain every number of it."""
 
+from convlens.tracing._chain import Chain as Chain
+from convlens.tracing._explanation import Channel as Channel
 from convlens.tracing._explanation import Explanation as Explanation
 from convlens.tracing._explanation import Term as Term
 from convlens.tracing._forms import Call as Call

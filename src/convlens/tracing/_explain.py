@@ -48,7 +48,9 @@ def explain_unit(call: Call, index: Index, *, numbers: Mapping[str, np.ndarray],
             f"{call.reason} Its values are in trace[{call.name!r}].maps."
         )
     read = reads(call, index, shape_of=lambda key: numbers[key].shape, weights=numbers)
-    values = np.concatenate([numbers[part.key][tuple(part.indices.T)] for part in read]).astype(np.float64)
+    # A tensor may be a single number without axes: that has one index, of no columns.
+    parts = [numbers[part.key][tuple(part.indices.T)].reshape(len(part.indices)) for part in read]
+    values = np.concatenate(parts).astype(np.float64)
     weights = [part.weights for part in read if part.weights is not None]
     factors = np.concatenate(weights) if weights else None
     with np.errstate(all="ignore"):  # as for torch, what is undefined is NaN, and what is too large infinite

@@ -105,7 +105,9 @@ class Explanation(Printable):
         """What makes the value of the terms: "sum", "maximum", "relu", "softmax", "reshape" ..."""
         form = self.call.form
         named = getattr(form, "function", None) or getattr(form, "how", None)
-        return named or ("sum" if self.adds else str(form.__struct_config__.tag).replace("_", " "))
+        if named or self.adds or form is None:
+            return named or "sum"
+        return str(form.__struct_config__.tag).replace("_", " ")
 
     @property
     def unit(self) -> str:
@@ -165,8 +167,8 @@ class Explanation(Printable):
 
 
 def name_unit(layer: str, index: tuple[int, ...]) -> str:
-    """Write a unit's name, such as conv2[3, 5, 7]."""
-    return f"{layer}[{', '.join(map(str, index))}]"
+    """Write a unit's name, such as conv2[3, 5, 7]; a weight that is a single number has no index."""
+    return f"{layer}[{', '.join(map(str, index))}]" if index else layer
 
 
 def _named(key: str, index: list[int]) -> tuple[str, tuple[int, ...]]:

@@ -1,16 +1,18 @@
 """Explanations as HTML tables for notebooks: no scripts, no colours of their own, nothing that is loaded."""
 
+# ruff: noqa: RUF001  # true multiplication and minus signs are meant
+
 from html import escape
 
 from convlens.tracing._statement import Document, Statement, Working, write_working
 
 _PATTERNS = {
     "product": "{} × {}",
-    "square": "({} − {})² / {}",  # noqa: RUF001  # a true minus sign
-    "exponential": "e<sup>{} − {}</sup>",  # noqa: RUF001
+    "square": "({} − {})² / {}",
+    "exponential": "e<sup>{} − {}</sup>",
     "quotient": "{} / {}",
-    "log_quotient": "{} − {} − ln {}",  # noqa: RUF001
-    "standardised": "({} − {}) / √({} + {}) × {} + {}",  # noqa: RUF001
+    "log_quotient": "{} − {} − ln {}",
+    "standardised": "({} − {}) / √({} + {}) × {} + {}",
 }
 _TABLE = "border-collapse:collapse;font-variant-numeric:tabular-nums;margin:0.5em 0"
 _CAPTION = "caption-side:top;text-align:left;font-weight:bold;padding:0.2em 0;color:inherit"
@@ -44,7 +46,11 @@ def _table(statement: Statement) -> str:
     ]
     heads = "".join(
         f'<th scope="col" style="{style}">{head}</th>'
-        for head, style in (("number", _WORDS), ("arithmetic", _WORDS), ("adds" if statement.adds else "value", _NUMBER))
+        for head, style in (
+            ("number", _WORDS),
+            ("arithmetic", _WORDS),
+            ("adds" if statement.adds else "value", _NUMBER),
+        )
     )
     return "\n".join(
         [

@@ -55,9 +55,9 @@ def _sum(name: str, lines: list[Line]) -> list[str]:
     equations = []
     for place, line in enumerate(lines):
         number = _number(line.number)
-        sign = "" if number.startswith("-") else "+ "
-        start = f"&\\quad {sign}" if place else f"{name} &= "
-        equations.append(f"{start}{number} && {_remark(line)}")
+        sign = "-" if number.startswith("-") else "+"
+        summand = f"&\\quad {{}}{sign} {number.removeprefix('-')}" if place else f"{name} &= {number}"
+        equations.append(f"{summand} && {_remark(line)}")
     return equations or [f"{name} &= 0"]
 
 

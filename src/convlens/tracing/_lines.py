@@ -46,7 +46,7 @@ def state(explanation: Explanation, *, most: int | None) -> Statement:
 
 
 def _shown(explanation: Explanation, printed: PrintedExplanation, most: int | None) -> list[int]:
-    """Choose the places of the terms that are shown: the winner, then the largest; all in their own order if they fit."""
+    """Choose the places of the terms that are shown: the winner, then the largest; where they fit all, in order."""
     count = len(printed.units)
     if most is None or count <= most + 1:
         return list(range(count))
@@ -90,9 +90,7 @@ def _working(explanation: Explanation, term: Term) -> Working | None:
     if term.weight is not None:
         return Working("product", _written(term.value, term.weight))
     if isinstance(explanation.call.form, Standardisation):
-        return Working(
-            "square", (*_written(term.value, explanation.addends["mean"]), str(len(explanation.values)))
-        )
+        return Working("square", (*_written(term.value, explanation.addends["mean"]), str(len(explanation.values))))
     if isinstance(explanation.call.form, Normalisation):
         return Working("exponential", _written(term.value, explanation.addends["largest"]))
     return None

@@ -67,8 +67,8 @@ class Printable:
         """Write everything as plain data for other programs.
 
         Returns:
-            JSON, complete: every term, every number to its last bit. JSON has no word for what is infinite or undefined:
-            that is one of the strings "Infinity", "-Infinity" and "NaN".
+            JSON, complete: every term, every number to its last bit. JSON has no numbers that are infinite or
+            undefined: those are the strings "Infinity", "-Infinity" and "NaN".
         """
         return json.dumps(_finite(self._plain()), ensure_ascii=False, allow_nan=False)
 

@@ -13,10 +13,12 @@ from torch import Tensor, nn
 from convlens.data import Preprocessing
 from convlens.errors import TraceError
 from convlens.tracing._capture import record
+from convlens.tracing._chain import Chain, follow_back
 from convlens.tracing._explain import explain_unit
 from convlens.tracing._explanation import Explanation
 from convlens.tracing._forms import Call, Form
 from convlens.tracing._input import to_batch
+from convlens.tracing._reads import Index
 from convlens.tracing._receptive_field import INPUT, ReceptiveField, receptive_field
 from convlens.tracing._trace_file import TraceHeader, read_trace, write_trace
 
@@ -114,8 +116,28 @@ class Trace:
             UnsupportedError: the layer's operator has no form.
         """
         call = self.calls[self._position(layer)]
-        place = self._place(call, index, item)
-        return explain_unit(call, place, numbers=self._numbers, dtype=self.tensors[call.output].dtype)
+        return self._explain(call, self._place(call, index, item))
+
+    def explain_chain(self, layer: str, *index: int, item: int = 0) -> Chain:
+        """Show the steps that made one unit, from the sums of many numbers on.
+
+        From a unit behind a block of convolution, batch normalisation, ReLU and pooling it leads back to the
+        convolution, or to one in each branch of an addition: `_chain.py` has the rule.
+
+        Args:
+            layer: one of `layers`.
+            *index: channel, row, column; or the feature of a fully connected layer. Counted from 0.
+            item: which image of the batch.
+
+        Returns:
+            An explanation a step, in the order of computation.
+
+        Raises:
+            TraceError: there is no such layer or unit.
+            UnsupportedError: the layer's operator has no form.
+        """
+        call = self.calls[self._position(layer)]
+        return follow_back(self.calls, call, self._place(call, index, item), explain=self._explain)
 
     def receptive_field(self, layer: str, *index: int, item: int = 0) -> ReceptiveField:
         """Find the pixels that a unit reads, through all layers before it.
@@ -147,6 +169,9 @@ class Trace:
         header = TraceHeader(self.net, self.calls, self.classes, preprocessing)
         write_trace(Path(path), header, tensors=self.tensors, image=self.image)
 
+    def _explain(self, call: Call, place: Index) -> Explanation:
+        return explain_unit(call, place, numbers=self._numbers, dtype=self.tensors[call.output].dtype)
+
     def _position(self, layer: str) -> int:
         for position, call in enumerate(self.calls):
             if call.name == layer:
@@ -169,14 +194,21 @@ class Trace:
         return place
 
     @cached_property
-    def _numbers(self) -> dict[str, np.ndarray]:
-        """The tensors as NumPy's arrays; 16-bit floats are widened, which changes no value."""
-        return {key: _to_numpy(tensor) for key, tensor in self.tensors.items()}
+    def _numbers(self) -> Mapping[str, np.ndarray]:
+        return _Arrays(self.tensors)
 
 
-def _to_numpy(tensor: Tensor) -> np.ndarray:
-    narrow = tensor.dtype in (torch.bfloat16, torch.float16)
-    return (tensor.float() if narrow else tensor).detach().cpu().numpy()
+class _Arrays(dict[str, np.ndarray]):
+    """Tensors as NumPy's arrays, each made when it is first asked for; 16-bit floats are widened: no value changes."""
+
+    def __init__(self, tensors: Mapping[str, Tensor]) -> None:
+        self._tensors = tensors
+
+    def __missing__(self, key: str) -> np.ndarray:
+        tensor = self._tensors[key]
+        narrow = tensor.dtype in (torch.bfloat16, torch.float16)
+        self[key] = (tensor.float() if narrow else tensor).detach().cpu().numpy()
+        return self[key]
 
 
 def load_trace(path: str | Path) -> Trace:
