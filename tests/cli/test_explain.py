@@ -51,7 +51,7 @@ def test_explain_writes_json(explain):
 def test_explain_through_shows_the_steps_back_to_the_convolution(explain):
     data = json.loads(explain("2", "1", "2", "1", "--through", "--as", "json"))
     assert [step["layer"] for step in data["steps"]] == ["0", "1", "2"]
-    assert explain("2", "1", "2", "1", "--through").startswith("2[1, 2, 1] in 3 steps, all of which close")
+    assert explain("2", "1", "2", "1", "--through").startswith("2[1, 2, 1] in 3 steps, all of which close\n")
 
 
 def test_explain_refuses_to_show_no_term(explain):

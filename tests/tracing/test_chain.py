@@ -75,6 +75,45 @@ def test_a_sum_of_many_numbers_is_a_chain_of_one_step():
     assert names(trace.explain_chain("convolution", 0, 0, 0)) == ["convolution"]
 
 
+@pytest.mark.parametrize("place", range(4))
+def test_a_convolutions_unit_goes_on_through_relu_and_through_pooling_where_it_wins(place):
+    net = nn.Sequential(nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten())
+    trace = cl.trace(net, torch.randn(1, 2, 6, 6))
+    wins = place == int(trace["2"].maps[1, 2:4, 0:2].argmax())
+    chain = trace.explain_chain("0", 1, 2 + place // 2, place % 2, onward=True)
+    assert names(chain) == (["0", "1", "2", "3", "4"] if wins else ["0", "1", "2"])
+    assert chain.unit == f"0[1, {2 + place // 2}, {place % 2}]"
+    assert chain.steps[-1].index == ((6,) if wins else (1, 2 + place // 2, place % 2))  # 1 * 4 + 1 * 2 + 0
+
+
+def test_what_meets_another_number_ends_its_way():
+    trace = cl.trace(nn.Sequential(Block(2, widens=True)), torch.randn(1, 2, 6, 6))
+    assert names(trace.explain_chain("0.conv", 3, 2, 1, onward=True)) == ["0.conv", "0.norm", "0.add"]
+
+
+MOVES = {
+    "permute": lambda image: image.permute(0, 3, 1, 2),
+    "slice": lambda image: image[:, 1:, ::2, 1:],
+    "pad": lambda image: nn.functional.pad(image, (1, -1, 2, 0)),
+    "concatenate": lambda image: torch.cat([nn.functional.avg_pool2d(image, 3, 1, 1), image, image], 1),
+    "reshape": lambda image: image.view(1, 6, 6),
+}
+
+
+@pytest.mark.parametrize("move", MOVES.values(), ids=MOVES)
+def test_a_moved_number_is_found_where_it_went(move):
+    trace = cl.trace(Lambda(lambda image: move(image + 1)), torch.randn(1, 3, 4, 3))
+    numbers = trace["add"].maps
+    moved = trace.tensors[trace.calls[-1].output]
+    found = 0
+    for index in torch.cartesian_prod(*map(torch.arange, numbers.shape)).tolist():
+        steps = trace.explain_chain("add", *index, onward=True).steps[1:]
+        places = [step.index for step in steps if step.call == trace.calls[-1]]
+        assert places == [tuple(at) for at in (moved[0] == numbers[tuple(index)]).nonzero().tolist()]
+        found += len(places)
+    assert found == int(torch.isin(moved, numbers).sum()) > 5
+
+
 def test_a_chain_follows_the_item_that_was_asked_for():
     trace = cl.trace(nn.Sequential(nn.Linear(3, 2), nn.ReLU()), torch.randn(4, 3))
     first, last = trace.explain_chain("1", 1, item=3).steps

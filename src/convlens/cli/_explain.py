@@ -25,13 +25,13 @@ def explain_command(
         image: an image file for the net to read.
         form: how it is written: columns of text; JSON, which has every term; a table of HTML; or equations of LaTeX.
         most: how many terms are shown of each sum, the largest; or "all". The others are one line with their sum.
-        through: show the steps before as well, back to the convolution: that, batch normalisation, ReLU, pooling.
+        through: show all steps that the number goes through: convolution, batch normalisation, ReLU, pooling.
     """
     from convlens.architectures import open_net
     from convlens.tracing import load_trace, trace
 
     recorded = load_trace(source) if image is None else trace(open_net(source).net, image, probabilities=True)
-    shown = (recorded.explain_chain if through else recorded.explain)(layer, *index)
+    shown = recorded.explain_chain(layer, *index, onward=True) if through else recorded.explain(layer, *index)
     terms = None if most == "all" else most
     write = {"text": shown.as_text, "html": shown.to_html, "latex": shown.to_latex}
     print(shown.to_json() if form == "json" else write[form](most=terms))  # noqa: T201  # the command's answer

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from convlens.data import Preprocessing
 from convlens.errors import TraceError
 from convlens.tracing._capture import record
-from convlens.tracing._chain import Chain, follow_back
+from convlens.tracing._chain import Chain, follow_back, follow_on
 from convlens.tracing._explain import explain_unit
 from convlens.tracing._explanation import Explanation
 from convlens.tracing._forms import Call, Form
@@ -118,16 +118,17 @@ class Trace:
         call = self.calls[self._position(layer)]
         return self._explain(call, self._place(call, index, item))
 
-    def explain_chain(self, layer: str, *index: int, item: int = 0) -> Chain:
+    def explain_chain(self, layer: str, *index: int, item: int = 0, onward: bool = False) -> Chain:
         """Show the steps that made one unit, from the sums of many numbers on.
 
         From a unit behind a block of convolution, batch normalisation, ReLU and pooling it leads back to the
-        convolution, or to one in each branch of an addition: `_chain.py` has the rule.
+        convolution, or to one in each branch of an addition: `follow_back` in `_chain.py` has the rule.
 
         Args:
             layer: one of `layers`.
             *index: channel, row, column; or the feature of a fully connected layer. Counted from 0.
             item: which image of the batch.
+            onward: whether to go on after the unit, too, as long as it stays one number.
 
         Returns:
             An explanation a step, in the order of computation.
@@ -137,7 +138,13 @@ class Trace:
             UnsupportedError: the layer's operator has no form.
         """
         call = self.calls[self._position(layer)]
-        return follow_back(self.calls, call, self._place(call, index, item), explain=self._explain)
+        place = self._place(call, index, item)
+        steps = follow_back(self.calls, call, place, explain=self._explain)
+        unit = steps[-1].unit
+        if onward:
+            shapes = {key: tuple(tensor.shape) for key, tensor in self.tensors.items()}
+            steps += follow_on(self.calls, call, place, shapes=shapes, explain=self._explain)
+        return Chain(unit, tuple(steps))
 
     def receptive_field(self, layer: str, *index: int, item: int = 0) -> ReceptiveField:
         """Find the pixels that a unit reads, through all layers before it.
