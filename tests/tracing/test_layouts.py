@@ -30,7 +30,8 @@ def wide_sum() -> cl.Explanation:
 class EveryKind(nn.Module):
     def __init__(self):
         super().__init__()
-        self.conv, self.norm = nn.Conv2d(3, 4, 5, bias=False), nn.GroupNorm(2, 4)
+        self.conv, self.norm = nn.Conv2d(3, 4, 5, bias=False), nn.GroupNorm(2, 4, eps=0.5)
+        self.norm.weight.data, self.norm.bias.data = torch.randn(4), torch.randn(4)
         self.scale = nn.Parameter(torch.tensor(0.7))
         self.fc = nn.Linear(100, 40)
 
@@ -132,6 +133,8 @@ def test_a_weight_is_named_by_all_of_its_axes():
     scale = next(term for term in trace.explain("mul", 1, 2, 3).terms if term.source == "scale")
     assert scale.index == ()
     assert "\nscale  " in str(trace.explain("mul", 1, 2, 3))
+    trace = cl.trace(nn.PReLU(4), -torch.ones(1, 4, 2))
+    assert [term.index for term in trace.explain(trace.layers[-1], 3, 1).terms] == [(3, 1), (0, 3, 0)]
 
 
 def test_channels_hold_the_terms_of_a_channel_and_their_exact_sum():

@@ -14,10 +14,11 @@ _PATTERNS = {
     "log_quotient": "{} − {} − ln {}",
     "standardised": "({} − {}) / √({} + {}) × {} + {}",
 }
-_TABLE = "border-collapse:collapse;font-variant-numeric:tabular-nums;margin:0.5em 0"
-_CAPTION = "caption-side:top;text-align:left;font-weight:bold;padding:0.2em 0;color:inherit"
+# A page without a doctype would give tables colours of their own.
+_TABLE = "border-collapse:collapse;color:inherit;font-variant-numeric:tabular-nums;margin:0.5em 0"
+_CAPTION = "caption-side:top;color:inherit;text-align:left;font-weight:bold;padding:0.2em 0"
 _WORDS = "text-align:left;font-weight:normal;padding:0.1em 1em 0.1em 0;white-space:nowrap"
-_NUMBER = "text-align:right;padding:0.1em 0;white-space:nowrap"
+_NUMBER = "text-align:right;font-weight:normal;padding:0.1em 0;white-space:nowrap"
 _RULED = "border-top:1px solid currentColor;"  # as the text, on a light and on a dark page
 
 
