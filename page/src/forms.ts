@@ -48,7 +48,8 @@ export function eachTap(
     for (let k = 0; k < kernel[axis]; k++) {
       const step = k * dilation[axis];
       const at = window.transposed ? (start - step) / stride[axis] : start + step;
-      if (Number.isInteger(at) && at >= 0 && at < size[axis]) walk(axis + 1, tap * kernel[axis] + k, place * size[axis] + at);
+      if (Number.isInteger(at) && at >= 0 && at < size[axis])
+        walk(axis + 1, tap * kernel[axis] + k, place * size[axis] + at);
     }
   };
   walk(0, 0, 0);

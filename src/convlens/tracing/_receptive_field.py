@@ -140,7 +140,7 @@ def _channels_read(form: WeightedSum, mask: np.ndarray, input_shape: Shape) -> n
 
 
 def _window_mask(form: WeightedSum | Maximum, mask: np.ndarray, input_shape: Shape) -> np.ndarray:
-    """Mark every pixel under a window whose place is marked; of a transposed one, every pixel that reaches such a place."""
+    """Mark every pixel under a window whose place is marked; of a transposed one, every pixel that reaches it."""
     transposed = isinstance(form, WeightedSum) and form.transposed
     read = np.zeros(input_shape, dtype=bool)
     # Which of the two slides, and what it slides over.
