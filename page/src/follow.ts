@@ -9,8 +9,10 @@ import type { Call, Maximum, Pointwise, Rearrangement, WeightedSum } from "./typ
 function positionsOver(window: Window, axis: number, place: number, size: number): number[] {
   const found: number[] = [];
   for (let k = 0; k < window.kernel[axis]; k++) {
-    const start = place + window.padding[axis] - k * window.dilation[axis];
-    const position = start / window.stride[axis];
+    const step = k * window.dilation[axis];
+    const position = window.transposed
+      ? place * window.stride[axis] - window.padding[axis] + step
+      : (place + window.padding[axis] - step) / window.stride[axis];
     if (Number.isInteger(position) && position >= 0 && position < size) found.push(position);
   }
   return found.sort((a, b) => a - b);
@@ -196,9 +198,10 @@ function weightBetween(call: Call, unit: Place, index: readonly number[], all: N
   const shapes = shapesIn(all);
   const channels = { input: shapes(form.input)[1], output: shapes(call.output)[1] };
   const from = channelsRead(form, index[1], channels);
+  const [slides, under] = form.transposed ? [unit.index, index] : [index, unit.index];
   const taps = form.kernel.map(
     (_, axis) =>
-      (unit.index[axis + 2] - index[axis + 2] * form.stride[axis] + form.padding[axis]) / form.dilation[axis],
+      (under[axis + 2] - slides[axis + 2] * form.stride[axis] + form.padding[axis]) / form.dilation[axis],
   );
   return numberAt(all, form.weight, [index[1], unit.index[1] - from.first, ...taps].slice(0, shape.length));
 }

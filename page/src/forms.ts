@@ -25,7 +25,9 @@ export interface Read {
 export type ShapeOf = (key: string) => readonly number[];
 
 /** The sliding window of a weighted sum or a maximum; one number an axis. */
-export type Window = Pick<Maximum, "kernel" | "stride" | "padding" | "dilation">;
+export type Window = Pick<Maximum, "kernel" | "stride" | "padding" | "dilation"> & {
+  readonly transposed?: boolean;
+};
 
 /** Visit the taps of the window at `position` that lie inside an input of `size`: number of the tap, place in its map. */
 export function eachTap(
@@ -40,10 +42,14 @@ export function eachTap(
       visit(tap, place);
       return;
     }
-    const start = position[axis] * stride[axis] - padding[axis];
+    const start = window.transposed
+      ? position[axis] + padding[axis]
+      : position[axis] * stride[axis] - padding[axis];
     for (let k = 0; k < kernel[axis]; k++) {
-      const at = start + k * dilation[axis];
-      if (at >= 0 && at < size[axis]) walk(axis + 1, tap * kernel[axis] + k, place * size[axis] + at);
+      const step = k * dilation[axis];
+      const at = window.transposed ? (start - step) / stride[axis] : start + step;
+      if (Number.isInteger(at) && at >= 0 && at < size[axis])
+        walk(axis + 1, tap * kernel[axis] + k, place * size[axis] + at);
     }
   };
   walk(0, 0, 0);

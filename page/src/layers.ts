@@ -79,7 +79,7 @@ function describe(form: Form | null): string {
       if (form.weight === null) return `mean ${window(form.kernel)}`;
       if (form.kernel.length === 0) return "linear";
       if (form.groups > 1 && count(form.kernel) === 1) return "scale, shift";
-      return `filters ${window(form.kernel)}`;
+      return `${form.transposed ? "transposed" : "filters"} ${window(form.kernel)}`;
     case "maximum":
       return `max ${window(form.kernel)}`;
     case "pointwise":

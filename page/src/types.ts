@@ -21,6 +21,8 @@ export interface WeightedSum {
   readonly padding: readonly number[];
   readonly dilation: readonly number[];
   readonly divisor: "window" | "inside" | number | null;
+  /** Whether input and output change places in the arithmetic of the window. */
+  readonly transposed?: boolean;
 }
 
 export interface Maximum {

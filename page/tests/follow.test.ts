@@ -29,6 +29,21 @@ const CASES: { name: string; output: number[]; form: Form }[] = [
       ...window,
     },
   },
+  {
+    name: "a transposed convolution",
+    output: [1, 4, 9, 8],
+    form: {
+      kind: "weighted_sum",
+      input: a,
+      weight: "weight/w",
+      bias: null,
+      shift: null,
+      groups: 2,
+      divisor: null,
+      transposed: true,
+      ...window,
+    },
+  },
   { name: "a maximum", output: [1, 4, 3, 3], form: { kind: "maximum", input: a, ...window } },
   {
     name: "a broadcast product",

@@ -93,10 +93,6 @@ def test_an_operator_without_a_form_shows_its_values_and_says_so():
         trace.receptive_field("sin", 0, 0, 0)
 
 
-def test_a_transposed_convolution_is_unsupported_with_its_reason():
-    assert "transposed" in cl.trace(nn.ConvTranspose2d(1, 1, 3), IMAGE)["convolution"].reason
-
-
 def test_the_net_is_left_as_it_was():
     net = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.Dropout(0.5), nn.ReLU())
     net[3].eval()

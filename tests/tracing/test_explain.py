@@ -208,6 +208,33 @@ def test_a_standardisation_closes_at_every_unit(make, shape, offset):
     assert max(each.tolerance for each in explanations) < 0.01
 
 
+@pytest.mark.parametrize(
+    ("make", "shape"),
+    [
+        (lambda: nn.ConvTranspose2d(2, 3, 3, stride=2, padding=1, output_padding=1), (1, 2, 4, 3)),
+        (lambda: nn.ConvTranspose2d(4, 6, (3, 2), stride=(1, 3), dilation=(2, 1), groups=2, bias=False), (2, 4, 3, 4)),
+        (lambda: nn.ConvTranspose1d(3, 2, 4, stride=2, padding=1), (1, 3, 6)),
+    ],
+    ids=["strided", "grouped", "one axis"],
+)
+def test_a_transposed_convolution_closes_and_reads_what_a_loop_finds(make, shape, tmp_path):
+    torch.manual_seed(0)
+    trace = cl.trace(make(), torch.randn(shape))
+    explanations = [each for item in range(shape[0]) for each in every_explanation(trace, item=item)]
+    assert len(explanations) >= 24
+    assert [str(each) for each in explanations if not each.closes] == []
+    ones = torch.ones(trace["convolution"].maps.shape)
+    reads = [len(each.terms) for each in every_explanation(trace)]
+    weight = torch.ones_like(next(make().parameters()))
+    options = {name: getattr(make(), name) for name in ("stride", "padding", "output_padding", "groups", "dilation")}
+    transpose = {1: nn.functional.conv_transpose1d, 2: nn.functional.conv_transpose2d}[len(shape) - 2]
+    expected = transpose(torch.ones(1, *shape[1:]), weight, **options)[0]
+    assert ones.shape == expected.shape
+    assert reads == expected.flatten().int().tolist()
+    trace.save(tmp_path / "trace.safetensors")
+    assert cl.load_trace(tmp_path / "trace.safetensors").explain("convolution", *explanations[7].index).closes
+
+
 class Attention(nn.Module):
     """One head by hand, and torch's own with two."""
 

@@ -31,6 +31,7 @@ const whole = (at: number) => <mn>{at < 0 ? `\u2212${-at}` : at}</mn>;
 
 /** Where a tap lies along an axis: a number, or "3 + 2 k". */
 function tapPlace(form: WeightedSum | Maximum, position: readonly number[], axis: number): ComponentChildren {
+  if (form.kind === "weighted_sum" && form.transposed) return spreadPlace(form, position, axis);
   const start = position[axis] * form.stride[axis] - form.padding[axis];
   const step = form.dilation[axis];
   if (form.kernel[axis] === 1) return whole(start);
@@ -47,6 +48,30 @@ function tapPlace(form: WeightedSum | Maximum, position: readonly number[], axis
       <mo>+</mo>
       {tap}
     </mrow>
+  );
+}
+
+/** Of a transposed window: which place reaches the position through a tap; only whole places are read. */
+function spreadPlace(form: WeightedSum | Maximum, position: readonly number[], axis: number) {
+  const step = form.dilation[axis];
+  const reached = (
+    <mrow>
+      {whole(position[axis] + form.padding[axis])}
+      {form.kernel[axis] > 1 && (
+        <>
+          <mo>−</mo>
+          {step > 1 && whole(step)}
+          <mi>{TAPS[axis]}</mi>
+        </>
+      )}
+    </mrow>
+  );
+  if (form.stride[axis] === 1) return reached;
+  return (
+    <mfrac>
+      {reached}
+      {whole(form.stride[axis])}
+    </mfrac>
   );
 }
 

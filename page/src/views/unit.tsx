@@ -70,7 +70,7 @@ function Arithmetic({ opened: here }: { opened: Opened }) {
   const both = { opened: here, explanation };
   switch (form.kind) {
     case "weighted_sum":
-      return form.kernel.some((length) => length > 1) ? (
+      return form.kernel.some((length) => length > 1) && !form.transposed ? (
         <Windows {...both} form={form} />
       ) : (
         <TermList {...both} />

@@ -17,7 +17,8 @@ class WeightedSum(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_f
 
     out[n, o, p] = bias[o] + shift[o] + sum over c, k: in[n, c, p * stride - padding + k * dilation] * weight[o, c, k],
     c running over the channels of the group of o and k over the taps inside the input. (torch calls this a convolution;
-    the kernel is not flipped: it is a correlation.)
+    the kernel is not flipped: it is a correlation.) Transposed, it reads in[n, c, q] for every q and k that lead to p:
+    q * stride - padding + k * dilation = p.
 
     Attributes:
         input: key of the activation that it reads.
@@ -30,6 +31,7 @@ class WeightedSum(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_f
         padding: at each end of each axis.
         dilation: from one tap to the next, along each axis.
         divisor: of an average: "window" (all taps count), "inside" (those inside the input) or a number; else None.
+        transposed: whether input and output change places in the arithmetic of the window.
     """
 
     input: str
@@ -42,6 +44,7 @@ class WeightedSum(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_f
     padding: Numbers
     dilation: Numbers
     divisor: Literal["window", "inside"] | int | None
+    transposed: bool = False
 
 
 class Maximum(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="maximum"):

@@ -14,12 +14,15 @@ aten = torch.ops.aten
 
 @entry_for(aten.convolution.default)
 def _convolution(reader: Reader, call: dict[str, Any], output: Tensor) -> Form:
-    if call["transposed"]:
-        raise NoFormError("A transposed convolution has no form yet.")
     axes = output.dim() - 2
+    weight = call["weight"]
+    if call["transposed"]:  # whose weights are (input channel, output channel of the group, tap ...)
+        groups = call["groups"]
+        parts = weight.reshape(groups, -1, *weight.shape[1:]).transpose(1, 2)
+        weight = parts.reshape(groups * weight.shape[1], -1, *weight.shape[2:])
     return WeightedSum(
         input=reader.activation(call["input"]),
-        weight=reader.weight(call["weight"], "weight"),
+        weight=reader.weight(weight, "weight"),
         bias=None if call["bias"] is None else reader.weight(call["bias"], "bias"),
         shift=None,
         groups=call["groups"],
@@ -28,6 +31,7 @@ def _convolution(reader: Reader, call: dict[str, Any], output: Tensor) -> Form:
         padding=per_axis(call["padding"], axes),
         dilation=per_axis(call["dilation"], axes),
         divisor=None,
+        transposed=call["transposed"],
     )
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from convlens.geometry import window_taps
+from convlens.geometry import transposed_taps, window_taps
 from convlens.tracing._forms import (
     Call,
     Contraction,
@@ -107,9 +107,9 @@ def _members(form: Standardisation, index: Index, shape: Shape) -> np.ndarray:
 
 def _window(form: WeightedSum | Maximum, place: Index, size: Shape) -> tuple[np.ndarray, np.ndarray]:
     """List taps and pixels under a window, each as rows of one column an axis, in row-major order."""
+    taps_of = transposed_taps if isinstance(form, WeightedSum) and form.transposed else window_taps
     axes = [
-        window_taps(place[axis], size[axis], form.kernel[axis], **_slide(form, axis))
-        for axis in range(len(form.kernel))
+        taps_of(place[axis], size[axis], form.kernel[axis], **_slide(form, axis)) for axis in range(len(form.kernel))
     ]
     pairs = list(product(*axes))
     table = np.array(pairs, dtype=np.int64).reshape(len(pairs), len(axes), 2)  # without axes: one tap, no coordinates

@@ -140,19 +140,28 @@ def _channels_read(form: WeightedSum, mask: np.ndarray, input_shape: Shape) -> n
 
 
 def _window_mask(form: WeightedSum | Maximum, mask: np.ndarray, input_shape: Shape) -> np.ndarray:
-    """Mark every pixel under a window whose place is marked."""
+    """Mark every pixel under a window whose place is marked; of a transposed one, every pixel that reaches it."""
+    transposed = isinstance(form, WeightedSum) and form.transposed
     read = np.zeros(input_shape, dtype=bool)
+    # Which of the two slides, and what it slides over.
+    counts, sizes = mask.shape[2:], input_shape[2:]
+    if transposed:
+        counts, sizes = sizes, counts
     for taps in product(*map(range, form.kernel)):
         # Along each axis: the places p for which p * stride - padding + tap * dilation lies inside the input.
         starts = [tap * step - pad for tap, step, pad in zip(taps, form.dilation, form.padding, strict=True)]
         places, pixels = [], []
-        for start, stride, size, count in zip(starts, form.stride, input_shape[2:], mask.shape[2:], strict=True):
+        for start, stride, size, count in zip(starts, form.stride, sizes, counts, strict=True):
             first = max(0, -(start // stride))
             last = min(count, (size - 1 - start) // stride + 1)
             places.append(slice(first, max(first, last)))
             pixels.append(slice(first * stride + start, max(first, last) * stride + start, stride))
         if all(place.stop > place.start for place in places):
-            read[(..., *_clipped(pixels, input_shape[2:]))] |= mask[(..., *places)]
+            under = (..., *_clipped(pixels, sizes))
+            if transposed:
+                read[(..., *places)] |= mask[under]
+            else:
+                read[under] |= mask[(..., *places)]
     return read
 
 

@@ -131,11 +131,13 @@ def _output_shape(form: Form, shapes: dict[str, tuple[int, ...]], *, output: tup
     if isinstance(form, Rearrangement):
         return _rearranged(form, before, output)
     _want_axes(form, len(before[0]) - 2)
+    transposed = isinstance(form, WeightedSum) and form.transposed
+    windows = zip(before[0][2:], form.kernel, form.stride, form.padding, form.dilation, output[2:], strict=True)
     places = tuple(
-        output_size(size, kernel, stride=stride, padding=padding, dilation=dilation)
-        for size, kernel, stride, padding, dilation in zip(
-            before[0][2:], form.kernel, form.stride, form.padding, form.dilation, strict=True
-        )
+        _transposed_places(size, kernel, stride=stride, padding=padding, dilation=dilation, found=found)
+        if transposed
+        else output_size(size, kernel, stride=stride, padding=padding, dilation=dilation)
+        for size, kernel, stride, padding, dilation, found in windows
     )
     channels = before[0][1]
     if isinstance(form, WeightedSum) and form.weight is not None:
@@ -150,6 +152,14 @@ def _output_shape(form: Form, shapes: dict[str, tuple[int, ...]], *, output: tup
     elif isinstance(form, WeightedSum) and (form.divisor is None or form.bias or form.shift or form.groups != 1):
         raise ShapeError("an average has a divisor and neither bias nor shift nor groups")
     return (before[0][0], channels, *places)
+
+
+def _transposed_places(size: int, kernel: int, *, stride: int, padding: int, dilation: int, found: int) -> int:
+    """Return the length of a transposed window's output: as found, if some padding of the output explains it."""
+    if min(kernel, stride, dilation) < 1 or padding < 0:
+        raise ShapeError(f"kernel {kernel}, stride {stride}, dilation {dilation}, padding {padding}")
+    least = (size - 1) * stride - 2 * padding + dilation * (kernel - 1) + 1
+    return found if 0 <= found - least < max(stride, dilation) else least
 
 
 def _standardised(form: Standardisation, shape: tuple[int, ...], weights: list[tuple[int, ...]]) -> tuple[int, ...]:
