@@ -116,7 +116,7 @@ def follow_on(
         if reader.form is None:
             continue
         read = sources(reader.form)
-        found = {at for place in alone if place[0] in read for at in _readers(reader, place, shapes)}
+        found = {at for place in alone if place[0] in read for at in _readers(reader, place, shapes=shapes)}
         for at in sorted(found):
             step = explain(reader, at)
             followed = {place for place in _followed(step) if place[0] in computed}
@@ -138,13 +138,12 @@ def _followed(step: Explanation) -> list[Place]:
     return [(key, tuple(index.tolist())) for key, index in places]
 
 
-def _readers(call: Call, place: Place, shapes: Mapping[str, Shape]) -> list[Index]:
+def _readers(call: Call, place: Place, *, shapes: Mapping[str, Shape]) -> list[Index]:
     """List units of a call that may be followed back to a place, which lies in a tensor that the call reads."""
     form, (key, index) = call.form, place
     before, after = shapes[key], shapes[call.output]
     if isinstance(form, Maximum):
-        axes = zip(index[2:], after[2:], form.kernel, form.stride, form.padding, form.dilation, strict=True)
-        spans = [_windows_over(*axis) for axis in axes]
+        spans = [_windows_over(form, axis, at=at, count=after[axis + 2]) for axis, at in enumerate(index[2:])]
         return [(*index[:2], *window) for window in product(*spans)]
     candidates: list[Sequence[int]] = [index]
     if isinstance(form, Rearrangement):
@@ -169,7 +168,8 @@ def _readers(call: Call, place: Place, shapes: Mapping[str, Shape]) -> list[Inde
     ]
 
 
-def _windows_over(at: int, count: int, kernel: int, stride: int, padding: int, dilation: int) -> list[int]:
+def _windows_over(form: Maximum, axis: int, *, at: int, count: int) -> list[int]:
     """List the places of a window, along one axis, that have a tap at a pixel."""
-    starts = [at + padding - tap * dilation for tap in range(kernel)]
+    stride = form.stride[axis]
+    starts = [at + form.padding[axis] - tap * form.dilation[axis] for tap in range(form.kernel[axis])]
     return [start // stride for start in starts if start % stride == 0 and start // stride in range(count)]

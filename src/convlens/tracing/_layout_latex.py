@@ -28,7 +28,7 @@ def to_latex(document: Document) -> str:
     parts = [] if document.heading is None else [f"{_escape(document.heading)}\n"]
     for statement in document.statements:
         if document.heading is not None:
-            parts.append(f"{_escape(statement.title)}")
+            parts.append(_escape(statement.title))
         parts.append("\n".join([r"\begin{align*}", " \\\\\n".join(_equations(statement)), r"\end{align*}"]))
     return "\n".join(parts)
 
@@ -47,7 +47,7 @@ def _equations(statement: Statement) -> list[str]:
         working = "" if statement.working is None else f"&= {_working(statement.working)}"
         return [f"{unit} {working}".rstrip(), total, *_sum(name, terms), value]
     settings = [line for line in statement.lines if line.role == "setting"]
-    return [*_function(unit, statement.kind, [*terms, *addends, *settings]), total]
+    return [*_function(unit, [*terms, *addends, *settings], function=statement.kind), total]
 
 
 def _sum(name: str, lines: list[Line]) -> list[str]:
@@ -61,7 +61,7 @@ def _sum(name: str, lines: list[Line]) -> list[str]:
     return equations or [f"{name} &= 0"]
 
 
-def _function(name: str, function: str, lines: list[Line]) -> list[str]:
+def _function(name: str, lines: list[Line], *, function: str) -> list[str]:
     """Write a function of numbers, a number a line."""
     called = r"\max" if function == "maximum" else rf"\operatorname{{{_escape(function)}}}"
     equations = []

@@ -20,10 +20,10 @@ def state(explanation: Explanation, *, most: int | None) -> Statement:
         Lines in which the terms, the folded ones and the addends add up as printed, wherever the value is a sum.
     """
     printed = print_numbers(explanation)
-    shown = _shown(explanation, printed, most)
+    shown = _shown(explanation, printed, most=most)
     if len(shown) < len(printed.units):
-        lines = [_term(explanation, printed, place) for place in shown]
-        lines.append(_folded(explanation, printed, shown))
+        lines = [_term(explanation, printed, place=place) for place in shown]
+        lines.append(_folded(printed, shown))
     else:
         lines = _all_terms(explanation, printed)
     lines += [Line("addend", name, number) for name, number in printed.addends.items()]
@@ -45,7 +45,7 @@ def state(explanation: Explanation, *, most: int | None) -> Statement:
     )
 
 
-def _shown(explanation: Explanation, printed: PrintedExplanation, most: int | None) -> list[int]:
+def _shown(explanation: Explanation, printed: PrintedExplanation, *, most: int | None) -> list[int]:
     """Choose the places of the terms that are shown: the winner, then the largest; where they fit all, in order."""
     count = len(printed.units)
     if most is None or count <= most + 1:
@@ -59,7 +59,7 @@ def _shown(explanation: Explanation, printed: PrintedExplanation, most: int | No
     return sorted(range(count), key=rank)[:most]
 
 
-def _folded(explanation: Explanation, printed: PrintedExplanation, shown: list[int]) -> Line:
+def _folded(printed: PrintedExplanation, shown: list[int]) -> Line:
     rest = set(range(len(printed.units))) - set(shown)
     if printed.sum is None:
         return Line("folded", f"{len(rest):,} more numbers, none of them larger", "")
@@ -71,13 +71,13 @@ def _all_terms(explanation: Explanation, printed: PrintedExplanation) -> list[Li
     groups = printed.groups
     has_subtotals = explanation.adds and 1 < len(printed.subtotals) < len(groups)
     for place, group in enumerate(groups):
-        lines.append(_term(explanation, printed, place))
+        lines.append(_term(explanation, printed, place=place))
         if has_subtotals and groups[place + 1 : place + 2] != [group]:
             lines.append(Line("subtotal", f"subtotal of {group[0]}, channel {group[1]}", printed.subtotals[group]))
     return lines
 
 
-def _term(explanation: Explanation, printed: PrintedExplanation, place: int) -> Line:
+def _term(explanation: Explanation, printed: PrintedExplanation, *, place: int) -> Line:
     term = explanation.terms[place]
     label = name_unit(term.source, term.index)
     if place == explanation.winner:

@@ -16,7 +16,7 @@ from convlens.tracing._decimals import (
     round_to_units,
     to_units,
 )
-from convlens.tracing._explanation import Channel, Explanation
+from convlens.tracing._explanation import Channel, Explanation, Term
 from convlens.tracing._forms import Normalisation, Rearrangement, Standardisation
 
 Group = tuple[str, int | None]
@@ -77,7 +77,7 @@ def print_units(units: float, decimals: int) -> str:
 def channels_of(explanation: Explanation) -> list[Channel]:
     """Divide the terms into channels, each with its printed subtotal."""
     printed = print_numbers(explanation)
-    terms: dict[Group, list] = {}
+    terms: dict[Group, list[Term]] = {}
     for term, group in zip(explanation.terms, printed.groups, strict=True):
         terms.setdefault(group, []).append(term)
     return [Channel(*group, each, printed.subtotals[group]) for group, each in terms.items()]
