@@ -296,10 +296,13 @@ def test_a_standardisation_that_is_off_does_not_close():
     assert not cl.Trace("", trace.calls, tensors=trace.tensors).explain("native_layer_norm", 3).closes
 
 
-def test_padding_with_infinity_is_unsupported_because_json_has_none():
-    trace = cl.trace(Lambda(lambda image: nn.functional.pad(image, (1, 1), value=-torch.inf)), torch.randn(1, 1, 2, 2))
-    assert trace["constant_pad_nd"].form is None
-    assert "infinity" in trace["constant_pad_nd"].reason
+def test_padding_with_minus_infinity_closes_and_goes_through_a_file(tmp_path):
+    net = Lambda(lambda image: nn.functional.max_pool2d(nn.functional.pad(image, (1, 1), value=-torch.inf), 2))
+    trace = cl.trace(net, torch.randn(1, 1, 2, 2))
+    assert trace.explain("constant_pad_nd", 0, 0, 0).total == -torch.inf
+    assert all(each.closes for each in every_explanation(trace))
+    trace.save(tmp_path / "trace.safetensors")
+    assert cl.load_trace(tmp_path / "trace.safetensors").explain("constant_pad_nd", 0, 0, 0).closes
 
 
 def test_a_constant_that_float32_rounds_closes():

@@ -164,7 +164,7 @@ class Trace:
         position = self._position(layer)
         place = self._place(self.calls[position], index, item)
         shapes = {key: tuple(tensor.shape) for key, tensor in self.tensors.items()}
-        return receptive_field(self.calls, position, place, shapes=shapes)
+        return receptive_field(self.calls, position, place, shapes=shapes, weights=self._numbers)
 
     def save(self, path: str | Path) -> None:
         """Write the trace as one safetensors file that opens without the net's code.
