@@ -94,7 +94,7 @@ for (const expected of golden.explanations) {
 
   test(`${layer} ${index.join(" ")} sees the pixels that Python finds`, () => {
     const key = `activation/${layer}`;
-    const field = receptiveField(golden.calls, { key, index: [0, ...index] }, shapesIn(all));
+    const field = receptiveField(golden.calls, { key, index: [0, ...index] }, shapesIn(all), tensors);
     const none = { rows: [0, 0], columns: [0, 0] }; // beside a padded input
     assert.deepEqual({ ...(field ?? none) }, { rows: expected.rows, columns: expected.columns });
   });
