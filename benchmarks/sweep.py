@@ -24,7 +24,7 @@ from torch import nn
 import convlens as cl
 
 FOUND = Path(".bench/sweep.jsonl")
-SIZES = (32, 64, 96, 128, 160, 192, 224, 256, 288, 299, 384, 448, 512)  # pixels a side, tried in this order
+SIZES = (32, 64, 96, 128, 160, 192, 224, 240, 256, 288, 299, 384, 448, 512)  # pixels a side, tried in this order
 UNITS = 200  # of each net, drawn at random
 FIELDS = 12  # units whose receptive field is compared with gradients
 SECONDS = 900  # that a net may take

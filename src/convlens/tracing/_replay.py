@@ -119,12 +119,17 @@ def _padded(form: WeightedSum | Maximum, maps: Tensor, *, shape: Shape, fill: fl
     return F.pad(maps, ends, value=fill) if any(ends) else maps
 
 
+def divide_into_sets(form: Standardisation, maps: Tensor) -> tuple[Tensor, Sequence[int]]:
+    """Shape numbers so that each set lies along axes of its own, and say which these are."""
+    if 1 not in form.axes:
+        return maps, form.axes
+    sets = maps.reshape(len(maps), form.groups, -1, *maps.shape[2:])  # the channels of a group lie along axis 2
+    return sets, tuple(axis + (axis > 0) for axis in form.axes)
+
+
 def _standardise(form: Standardisation, numbers: Mapping[str, Tensor]) -> Tensor:
     maps = numbers[form.input]
-    sets, axes = maps, form.axes
-    if 1 in form.axes:  # the channels of a group lie along axis 2
-        sets = maps.reshape(len(maps), form.groups, -1, *maps.shape[2:])
-        axes = tuple(axis + (axis > 0) for axis in form.axes)
+    sets, axes = divide_into_sets(form, maps)
     mean = sets.mean(axes, keepdim=True)
     variance = (sets - mean).square().mean(axes, keepdim=True)
     result = ((sets - mean) * (variance + form.epsilon).rsqrt()).reshape(maps.shape)

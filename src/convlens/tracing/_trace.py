@@ -15,9 +15,11 @@ from convlens.errors import TraceError
 from convlens.tracing._capture import record
 from convlens.tracing._chain import Chain, follow_back, follow_on
 from convlens.tracing._explain import explain_unit
-from convlens.tracing._explanation import Explanation
-from convlens.tracing._forms import Call, Form
+from convlens.tracing._explanation import Explanation, name_unit
+from convlens.tracing._forms import Call, Form, Normalisation
+from convlens.tracing._gradients import Gradients, propagate
 from convlens.tracing._input import to_batch
+from convlens.tracing._pixels import PixelSum, sum_over_pixels
 from convlens.tracing._reads import Index
 from convlens.tracing._receptive_field import INPUT, ReceptiveField, receptive_field
 from convlens.tracing._trace_file import TraceHeader, read_trace, write_trace
@@ -165,6 +167,78 @@ class Trace:
         place = self._place(self.calls[position], index, item)
         shapes = {key: tuple(tensor.shape) for key, tensor in self.tensors.items()}
         return receptive_field(self.calls, position, place, shapes=shapes, weights=self._numbers)
+
+    def to_pixels(self, layer: str, *index: int, item: int = 0) -> PixelSum:
+        """Write one unit as a sum over the pixels: value = sum of pixel x weight, plus a constant.
+
+        Args:
+            layer: one of `layers`.
+            *index: channel, row, column; or the feature of a fully connected layer. Counted from 0.
+            item: which image of the batch.
+
+        Returns:
+            The sum, which closes where all on the way is linear piece by piece; else the tangent, and what bends.
+
+        Raises:
+            TraceError: there is no such layer or unit.
+            UnsupportedError: an operator on the way has no form.
+        """
+        call = self.calls[self._position(layer)]
+        return sum_over_pixels(self.calls, self.tensors, call=call, place=self._place(call, index, item))
+
+    def gradient(self, layer: str, *index: int, item: int = 0) -> Gradients:
+        """Find how much one unit changes with every number before it.
+
+        Args:
+            layer: one of `layers`.
+            *index: channel, row, column; or the feature of a fully connected layer. Counted from 0.
+            item: which image of the batch.
+
+        Returns:
+            The derivatives by all activations and weights that the unit depends on, each of which can be explained.
+
+        Raises:
+            TraceError: there is no such layer or unit.
+            UnsupportedError: an operator on the way has no form.
+        """
+        call = self.calls[self._position(layer)]
+        place = self._place(call, index, item)
+        output = self.tensors[call.output]
+        seed = torch.zeros_like(output)
+        seed[place] = 1
+        return self._gradients(name_unit(layer, index), float(output[place]), seed={call.output: seed})
+
+    def gradient_of_loss(self, label: int, *, item: int = 0) -> Gradients:
+        """Find how much the loss of one image changes with every number: what a training goes by.
+
+        Args:
+            label: which class the image belongs to, counted from 0.
+            item: which image of the batch.
+
+        Returns:
+            The derivatives of the cross-entropy of the scores: of the last layer, or the one before a softmax.
+
+        Raises:
+            TraceError: the net has no scores, or fewer than label + 1.
+            UnsupportedError: an operator on the way has no form.
+        """
+        last = self.calls[-1]
+        key = last.form.input if isinstance(last.form, Normalisation) else last.output
+        scores = self.tensors[key]
+        if scores.dim() != 2 or not 0 <= label < scores.shape[1] or not 0 <= item < len(scores):
+            raise TraceError(
+                "A loss is of a net that ends in one score a class, and a class and an image that are there. "
+                f"Received label={label}, item={item}, scores of shape {tuple(scores.shape)}."
+            )
+        with torch.enable_grad():
+            varied = scores.detach().requires_grad_()
+            loss = torch.nn.functional.cross_entropy(varied[item : item + 1], torch.tensor([label]))
+        (seed,) = torch.autograd.grad(loss, varied)
+        return self._gradients("loss", float(loss.detach()), seed={key: seed}, label=label)
+
+    def _gradients(self, of: str, value: float, *, seed: dict[str, Tensor], label: int | None = None) -> Gradients:
+        tensors = propagate(self.calls, self.tensors, seed=seed)
+        return Gradients(of, value, self.calls, self.tensors, tensors, label)
 
     def save(self, path: str | Path) -> None:
         """Write the trace as one safetensors file that opens without the net's code.
