@@ -1,6 +1,8 @@
 """See through a net: record a forward pass, and explain every number of it."""
 
 from convlens.tracing._chain import Chain as Chain
+from convlens.tracing._edit import Comparison as Comparison
+from convlens.tracing._edit import LayerDifference as LayerDifference
 from convlens.tracing._explanation import Channel as Channel
 from convlens.tracing._explanation import Explanation as Explanation
 from convlens.tracing._explanation import Term as Term
