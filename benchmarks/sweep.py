@@ -27,7 +27,8 @@ FOUND = Path(".bench/sweep.jsonl")
 SIZES = (32, 64, 96, 128, 160, 192, 224, 240, 256, 288, 299, 384, 448, 512)  # pixels a side, tried in this order
 UNITS = 200  # of each net, drawn at random
 FIELDS = 12  # units whose receptive field is compared with gradients
-SECONDS = 900  # that a net may take
+SECONDS = 600  # that a net may take
+MOST = 350_000_000  # parameters: with all activations and gradients the larger ones need more memory than most have
 
 
 def names() -> list[str]:
@@ -53,6 +54,13 @@ def build(name: str, size: int) -> nn.Module:
     options = {"weights_backbone": None} if name.startswith(("deeplab", "fcn", "lraspp")) else {}
     options |= {"init_weights": False} if name.startswith(("googlenet", "inception")) else {}
     return torchvision.models.get_model(name, weights=None, **options)
+
+
+def count_parameters(name: str) -> int:
+    """Count the parameters of a net without making them; 0 where that fails."""
+    with contextlib.suppress(Exception), torch.device("meta"):
+        return sum(each.numel() for each in build(name, 224).parameters())
+    return 0
 
 
 def disturb(net: nn.Module) -> None:
@@ -130,6 +138,8 @@ def look_through(name: str) -> dict[str, object]:
     started = time.perf_counter()
     found: dict[str, object] = {"name": name}
     try:
+        if count_parameters(name) > MOST:
+            return found | {"skipped": f"it has more than {MOST // 10**6} million parameters"}
         net, image = smallest(name)
         disturb(net)
         found |= {"image": list(image.shape), "parameters": sum(each.numel() for each in net.parameters())}
@@ -175,15 +185,16 @@ def report(lines: list[dict]) -> None:
         lacking.update({reason.split(":")[0]: 1 for reason in line["lacking"]})
     whole = sum(line["calls"] == line["with a form"] for line in traced)
     calls, with_form = (sum(line[key] for line in traced) for key in ("calls", "with a form"))
-    skipped = len(lines) - len(traced) - len(failed)
+    skipped = Counter(line["skipped"] for line in lines if "skipped" in line)
     write_section(
         "sweep",
         [
             "## Other people's nets",
             "",
             "Nets that torchvision and timm build, with random weights, on the smallest image that each admits: "
-            f"{len(lines)} nets, of which {skipped} have no convolution, {len(failed)} could not be built or traced, and "
-            f"{len(traced)} were traced.",
+            f"{len(lines)} nets. {len(traced)} were traced, {len(failed)} could not be built or traced; of the others "
+            + (", ".join(f"{count}: {reason}" for reason, count in skipped.items()) or "there are none")
+            + ".",
             "",
             "| | |",
             "| --- | --- |",
