@@ -30,6 +30,17 @@ def _storage(tensor: Tensor) -> int:
     return tensor.untyped_storage().data_ptr()
 
 
+def _tensors_in(values: Any) -> list[Tensor]:
+    """List the tensors among the arguments or the results of an operator, which come alone and in flat lists."""
+    found = []
+    for value in values if isinstance(values, tuple | list) else ():
+        if isinstance(value, Tensor):
+            found.append(value)
+        elif isinstance(value, tuple | list):
+            found += _tensors_in(value)
+    return found
+
+
 def _whole_storage(tensor: Tensor) -> Tensor:
     return tensor.as_strided((tensor.untyped_storage().nbytes() // tensor.element_size(),), (1,), 0)
 
@@ -70,6 +81,7 @@ class Recording(TorchDispatchMode):
         self.calls: list[_RecordedCall] = []
         self.tensors: dict[str, Tensor] = {}
         self._keys: dict[_Place, str | None] = {}  # None: computed from the input, but not recorded
+        self._stored: dict[int, list[tuple[_Place, str]]] = {}  # in each storage: recorded places and their keys
         self._aside: dict[_Place, tuple[Any, int]] = {}  # second outputs: of which operator, and which of its outputs
         # What was written where, in order: for each storage that holds what depends on the input, views of it and keys.
         self._written: dict[int, list[tuple[Tensor, str]]] = {}
@@ -115,7 +127,9 @@ class Recording(TorchDispatchMode):
 
     def know(self, tensor: Tensor, key: str) -> None:
         """Remember a tensor under a key."""
-        self._keys[_place(tensor)] = key
+        place = _place(tensor)
+        self._keys[place] = key
+        self._stored.setdefault(_storage(tensor), []).append((place, key))
         self._kept.append(tensor)
         self.tensors[key] = tensor
 
@@ -142,22 +156,19 @@ class Recording(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        read = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor) and self.is_computed(leaf)]
+        read = [tensor for tensor in _tensors_in((*args, *kwargs.values())) if self.is_computed(tensor)]
         depends = bool(read) and func not in _SHAPED_LIKE
         is_aside = depends and all(_place(leaf) in self._aside and not leaf.is_floating_point() for leaf in read)
         form, reason = None, None
         if func._schema.is_mutable:
             # The form is built while the keys of the old values are known.
             form, reason = self._describe(func, args, kwargs, args[0]) if depends else (None, None)
-            self._save_before_change(func, args, kwargs)
-            if (
-                depends and _storage(args[0]) not in self._written
-            ):  # what is written into a constant leaves the rest of it
-                before = _whole_storage(args[0]).clone()
-                key = self.weight(before, "constant")
+            self._save_before_change(func, args)
+            if depends and _storage(args[0]) not in self._written:  # of a constant what is not overwritten stays
+                key = self.weight(_whole_storage(args[0]).clone(), "constant")
                 self._written[_storage(args[0])] = [(_whole_storage(args[0]), key)]
         result = func(*args, **kwargs)
-        outputs = [leaf for leaf in tree_leaves(result) if isinstance(leaf, Tensor)]
+        outputs = [result] if isinstance(result, Tensor) else _tensors_in(result)
         self._kept.extend(outputs)
         if not depends:
             return result
@@ -221,28 +232,18 @@ class Recording(TorchDispatchMode):
         except NoFormError as reason:
             return None, str(reason)
 
-    def _save_before_change(self, func: Any, args: Any, kwargs: Any) -> None:
+    def _save_before_change(self, func: Any, args: Any) -> None:
         """Copy recorded values that an in-place call is about to overwrite; where they lay is no longer recorded."""
-        changed = {
-            _storage(args[place])
-            for place, argument in enumerate(func._schema.arguments)
-            if place < len(args)
-            and argument.alias_info is not None
-            and argument.alias_info.is_write
-            and isinstance(args[place], Tensor)
-        }
-        for key, tensor in self.tensors.items():
-            if _storage(tensor) in changed:
-                self._forget(key)
-                self.tensors[key] = tensor.clone()
-
-    def _forget(self, key: str) -> None:
-        """Let no place mean a key any more. A weight that was changed is another weight, if it is read again."""
-        places = [place for place, name in self._keys.items() if name == key]
-        for place in places:
-            del self._keys[place]
-            if not key.startswith("weight/"):
-                self._keys[place] = None
+        for argument, tensor in zip(func._schema.arguments, args, strict=False):
+            if argument.alias_info is None or not argument.alias_info.is_write or not isinstance(tensor, Tensor):
+                continue
+            for place, key in self._stored.pop(_storage(tensor), []):
+                # A weight that was changed is another weight, if it is read again.
+                if key.startswith("weight/"):
+                    self._keys.pop(place, None)
+                else:
+                    self._keys[place] = None
+                self.tensors[key] = self.tensors[key].clone()
 
 
 @contextmanager
