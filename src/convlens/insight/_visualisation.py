@@ -4,7 +4,6 @@ import io
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from jaxtyping import Float, UInt8
 from PIL import Image
 from torch import Tensor
@@ -81,13 +80,15 @@ class Visualisation:
 
     def __str__(self) -> str:
         place = ", ".join(map(str, self.index))
-        values = "; ".join(f"{a:.4g} to {b:.4g}" for a, b in zip(self.before.tolist(), self.after.tolist(), strict=True))
+        values = "; ".join(
+            f"{a:.4g} to {b:.4g}" for a, b in zip(self.before.tolist(), self.after.tolist(), strict=True)
+        )
         lines = [f"{self.net} {self.layer} ({place}): from {values} in {len(self.history)} steps, seed {self.seed}"]
         return "\n".join([*lines, *([self.reason] if self.reason else []), *self.notes])
 
     @property
     def grid(self) -> UInt8[Tensor, "row column colour"]:
-        """The pictures beside each other; of nets that read neither grey nor colour, each channel as a grey one, a row a picture."""
+        """The pictures beside each other; of channels that are no colours, each as a grey one, a row a picture."""
         images = self.images
         count, channels, rows, columns = images.shape
         if channels not in (1, 3):

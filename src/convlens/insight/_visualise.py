@@ -16,8 +16,8 @@ from convlens.insight._visualise_sway import swayed
 from convlens.insight._visualise_target import Target, alikeness
 
 # Deviations of the starts' noise, tried in turn until the value depends on every picture: behind a ReLU the gradient is
-# zero wherever the unit does not fire. Almost even pictures come first, for what is drawn in them is not the start's.
-_STARTS = (0.01, 0.1, 0.3, 1.0, 3.0, 10.0)
+# zero wherever the unit does not fire. The least come first, for what is drawn in them is hardly the start's.
+_STARTS = (0.3, 1.0, 3.0, 10.0)
 _MOMENTUM, _SQUARES, _LEAST = 0.9, 0.999, 1e-12  # of Adam; gradients may be tiny, and all steps alike
 # What a net without a card is taken to read: 0..1 becomes -2..2, about what ImageNet's normalisation makes of photos.
 _UNKNOWN_MEAN, _UNKNOWN_DEVIATION = 0.5, 0.25
@@ -35,8 +35,9 @@ def visualise(
 ) -> Visualisation:
     """Draw what a channel, a unit or a class reacts to most.
 
-    A picture starts as an almost even grey and is moved uphill by the gradient. It stays within what pixels can be and
-    is moved by frequencies and colours that vary as in photos, a little shifted, turned and scaled before each step.
+    A picture starts as faint noise around the mean colour and is moved uphill by the gradient. It stays within what
+    pixels can be, moves by frequencies and colours that vary as in photos, and is a little shifted, turned and scaled
+    before each step.
 
     Args:
         net: any module that reads one batch of images. It is left as it was.
@@ -44,7 +45,8 @@ def visualise(
             result, whose channels are the classes: scores, if the net ends before the softmax, tell more than
             probabilities do.
         *index: channel, whose mean over all places is made large; or channel, row, column of one unit. A class of the
-            net's card also by its name.
+            net's card also by its name. Before the first ReLU a mean is linear, so that an even picture is best: there
+            the layer of the ReLU shows what a filter looks for, or one unit does.
         count: how many pictures of it, unlike each other as the layer sees them.
         seed: of starts and moves. Same seed, machine and threads: same pictures.
         preprocessing: what the net reads of pixels; by default its card's. Its `size` is that of the pictures.
@@ -69,19 +71,16 @@ def visualise(
         raise InsightError(f"One picture is drawn, or several. Received count={count}. Pass 1 or more.")
     known = preprocessing or getattr(getattr(net, "card", None), "preprocessing", None)
     reads = known or _assumed(net)
-    canvas = Canvas(
-        (count, reads.channels, *reads.size),
-        reads.mean,
-        covariance=_covariance(reads.channels, colours),
-        fourier=ascent.fourier,
-    )
     generator = torch.Generator().manual_seed(seed)
     with undisturbed(net):
+        canvas = Canvas(
+            (count, reads.channels, *reads.size),
+            reads.mean,
+            covariance=_covariance(reads.channels, colours),
+            fourier=ascent.fourier,
+        )
         climb = _Climb(Target(net, layer, index=index), canvas, _Eye(net, reads), ascent, generator)
-        has_start = climb.find_start()
-        before = climb.value_of(canvas)
-        history = climb.run() if has_start else torch.zeros(0, count)
-        after = climb.value_of(canvas)
+        before, after, history = climb.run()
     return Visualisation(
         net=type(net).__name__,
         layer=layer,
@@ -92,7 +91,7 @@ def visualise(
         history=history,
         ascent=ascent,
         seed=seed,
-        reason=None if has_start else _reason(before),
+        reason=None if len(history) else _reason(before),
         notes=tuple(_notes(known is None, reads)),
     )
 
@@ -120,27 +119,31 @@ class _Climb:
     ascent: Ascent
     generator: torch.Generator
 
-    def find_start(self) -> bool:
-        """Draw starts until the value depends on every picture; the last one stays if none does."""
+    def run(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Move pictures uphill from the first start that leads there: values before and after, and the history."""
+        before, history = torch.zeros(0), torch.zeros(0, self.canvas.numbers.shape[0])
         for deviation in _STARTS:
             self.canvas.start(deviation, self.generator)
-            value, _ = self.target(self.eye(self.canvas.pixels()))
-            gradient = self._gradient(value.sum())
-            if bool(gradient.flatten(1).any(1).all()):
-                return True
-        return False
+            before = self._value()
+            if self._has_gradient():
+                history = self._ascend()
+                if bool((self._value() > before).all()):
+                    break
+        return before, self._value(), history
 
-    def run(self) -> Float[Tensor, "step picture"]:
-        """Move the pictures uphill."""
+    def _has_gradient(self) -> bool:
+        """Say whether the value depends on every picture."""
+        value, _ = self.target(self.eye(self.canvas.pixels()))
+        return bool(self._gradient(value.sum()).flatten(1).any(1).all())
+
+    def _ascend(self) -> Float[Tensor, "step picture"]:
         numbers, ascent = self.canvas.numbers, self.ascent
         mean, square = torch.zeros_like(numbers), torch.zeros_like(numbers)
         jitter = ascent.jitter * min(self.canvas.pixels().shape[2:])
         history = []
         # Adam, written out: torch.optim imports torch's compiler when its first optimiser is made, 2 to 4 s.
         for step in range(1, ascent.steps + 1):
-            moved = swayed(
-                self.canvas.pixels(), self.generator, jitter=jitter, turn=ascent.turn, scale=ascent.scale
-            )
+            moved = swayed(self.canvas.pixels(), self.generator, jitter=jitter, turn=ascent.turn, scale=ascent.scale)
             value, maps = self.target(self.eye(moved))
             history.append(value.detach().cpu())
             goal = value.sum()
@@ -155,9 +158,9 @@ class _Climb:
         return torch.stack(history)
 
     @torch.no_grad()
-    def value_of(self, canvas: Canvas) -> Float[Tensor, " picture"]:
+    def _value(self) -> Float[Tensor, " picture"]:
         """The value of the pictures as they are written: in whole steps of 1 / 255, and not moved."""
-        return self.target(self.eye(_rounded(canvas).float() / 255))[0].cpu()
+        return self.target(self.eye(_rounded(self.canvas).float() / 255))[0].cpu()
 
     def _gradient(self, goal: Tensor) -> Tensor:
         if not goal.requires_grad:  # the layer makes its numbers of no picture
@@ -167,7 +170,7 @@ class _Climb:
             return torch.zeros_like(self.canvas.numbers)
         if not bool(torch.isfinite(goal) & torch.isfinite(gradient).all()):
             raise InsightError(
-                f"An ascent follows finite numbers. Received value={float(goal)} of {self.target.layer!r} "
+                f"An ascent follows finite numbers. Received value={goal.item()} of {self.target.layer!r} "
                 f"{self.target.index}. convlens.insight.diagnose finds the layer where numbers end."
             )
         return gradient
@@ -204,7 +207,7 @@ def _covariance(channels: int, photos: Tensor | None) -> Tensor | None:
 def _reason(before: Tensor) -> str:
     values = ", ".join(f"{value:.4g}" for value in before.tolist())
     return (
-        f"Nothing to climb: of {len(_STARTS)} starts, from an even grey to strong noise, none has a gradient; the value "
+        f"Nothing to climb: of {len(_STARTS)} starts, from faint to strong noise, none has a gradient; the value "
         f"stays {values}. The channel is dead for such pictures, or its function flat. The layer before the ReLU has "
         "a gradient."
     )

@@ -70,8 +70,8 @@ class Target:
             handle.remove()
         if not found:
             raise InsightError(
-                f"A layer that is looked at makes a tensor in the forward pass. Received layer={self.layer!r}, of which "
-                f"the pass of {type(self._net).__name__} makes {visits} calls and no such tensor. Others: "
+                f"A layer that is looked at makes a tensor in the forward pass. Received layer={self.layer!r}, of "
+                f"which the pass of {type(self._net).__name__} makes {visits} calls and no such tensor. Others: "
                 f"{_listed(self._net)}."
             )
         return found[0]
@@ -130,7 +130,7 @@ def _numbered(net: nn.Module, layer: str, index: Sequence[int | str]) -> tuple[i
 def alikeness(maps: Float[Tensor, "picture channel place"]) -> Float[Tensor, ""]:
     """Say how alike several pictures look to a layer: the mean cosine between the Gram matrices of two of them.
 
-    Source: Olah, Mordvintsev and Schubert (2017), section "Diversity"; Gram matrices after Gatys, Ecker and Bethge (2015).
+    Source: Olah, Mordvintsev and Schubert (2017), section "Diversity"; the matrices: Gatys, Ecker and Bethge (2015).
     """
     grams = torch.nn.functional.normalize((maps @ maps.transpose(1, 2)).flatten(1), dim=1)
     count = len(grams)
