@@ -30,7 +30,7 @@ class Canvas:
 
     def __init__(
         self,
-        shape: tuple[int, int, int, int],
+        shape: Sequence[int],
         mean: Sequence[float],
         *,
         covariance: Float[Tensor, "channel channel"] | None,
@@ -44,12 +44,11 @@ class Canvas:
             covariance: of the channels in photos; None moves each channel alone.
             fourier: whether frequencies are moved, else pixels.
         """
-        *_, rows, columns = shape
-        self._shape = shape
+        *_, rows, columns = self._shape = tuple(shape)
         self._offset = torch.tensor(mean).clamp(_DARKEST, 1 - _DARKEST).logit().view(-1, 1, 1)
         self._colours = None if covariance is None else _root(covariance)
         self._amplitudes = _falling(rows, columns) if fourier else None
-        self.numbers = torch.zeros(shape if not fourier else (*shape[:2], rows, columns // 2 + 1, 2))
+        self.numbers = torch.zeros(self._shape if not fourier else (*self._shape[:2], rows, columns // 2 + 1, 2))
 
     def start(self, deviation: float, generator: torch.Generator) -> None:
         """Draw the numbers anew: noise around the mean colour, whose numbers have this deviation."""
