@@ -90,14 +90,29 @@ function describe(form: Form | null): string {
       return "matrix product";
     case "standardisation":
       return "standardised";
+    case "reduction":
+      return REDUCTION[form.function];
+    case "resampling":
+      return "resampled";
     case "rearrangement":
       return REARRANGEMENT[form.how];
   }
 }
 
+const REDUCTION = {
+  sum: "sum",
+  mean: "mean",
+  maximum: "largest",
+  minimum: "smallest",
+  norm: "norm",
+  variance: "variance",
+} as const;
+
 const REARRANGEMENT = {
   reshape: "reshape",
   concatenate: "join",
+  stack: "stack",
+  gather: "moved",
   permute: "reorder",
   slice: "cut",
   pad: "padding",

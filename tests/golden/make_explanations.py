@@ -50,6 +50,11 @@ class EveryForm(nn.Module):
         right = torch.cat([first, second.expand(3, 2, 4, 4)[:1]], 1)[:, :, 1:, ::2]
         for function in FUNCTIONS:
             right = function(right)
+        right = torch.addcmul(right.sin(), right.cos(), F.logsigmoid(right), value=0.5).flip(3) * right.sign()
+        right = F.adaptive_avg_pool2d(F.interpolate(right, size=(4, 3), mode="bilinear"), (3, 2))
+        extremes = [right.amax(1), right.amin(1), right.var(1), torch.linalg.vector_norm(right, dim=1)]
+        right = torch.maximum(torch.stack(extremes, 1), right.mean((1, 2), keepdim=True))
+        right = torch.minimum(right, right.sum(3, keepdim=True)).masked_fill(torch.eye(3, 2) > 0, 0.75)
         left = self.layers(self.together(left))
         tokens = left.flatten(2)
         left = (

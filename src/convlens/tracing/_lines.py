@@ -4,7 +4,7 @@ import math
 
 from convlens.tracing._decimals import nine_digits
 from convlens.tracing._explanation import Explanation, Term, name_unit
-from convlens.tracing._forms import Normalisation, Pointwise, Standardisation
+from convlens.tracing._forms import Normalisation, Pointwise, Reduction, Standardisation
 from convlens.tracing._printed import PrintedExplanation, print_numbers
 from convlens.tracing._statement import Line, Statement, Working
 
@@ -23,7 +23,7 @@ def state(explanation: Explanation, *, most: int | None) -> Statement:
     shown = _shown(explanation, printed, most=most)
     if len(shown) < len(printed.units):
         lines = [_term(explanation, printed, place=place) for place in shown]
-        lines.append(_folded(printed, shown))
+        lines.append(_folded(explanation, printed, shown=shown))
     else:
         lines = _all_terms(explanation, printed)
     lines += [Line("addend", name, number) for name, number in printed.addends.items()]
@@ -54,15 +54,22 @@ def _shown(explanation: Explanation, printed: PrintedExplanation, *, most: int |
     def rank(place: int) -> tuple[bool, bool, float]:
         units = printed.units[place]
         size = units if printed.sum is None else abs(units)  # of a maximum not what is far from zero, but what is large
+        size = -size if _takes_least(explanation) else size
         return place != explanation.winner, not math.isnan(units), -size
 
     return sorted(range(count), key=rank)[:most]
 
 
-def _folded(printed: PrintedExplanation, shown: list[int]) -> Line:
+def _takes_least(explanation: Explanation) -> bool:
+    form = explanation.call.form
+    return isinstance(form, Reduction) and form.function == "minimum"
+
+
+def _folded(explanation: Explanation, printed: PrintedExplanation, *, shown: list[int]) -> Line:
     rest = set(range(len(printed.units))) - set(shown)
     if printed.sum is None:
-        return Line("folded", f"{len(rest):,} more numbers, none of them larger", "")
+        more = "smaller" if _takes_least(explanation) else "larger"
+        return Line("folded", f"{len(rest):,} more numbers, none of them {more}", "")
     return Line("folded", f"{len(rest):,} more terms", printed.add(rest))
 
 
@@ -81,7 +88,8 @@ def _term(explanation: Explanation, printed: PrintedExplanation, *, place: int) 
     term = explanation.terms[place]
     label = name_unit(term.source, term.index)
     if place == explanation.winner:
-        label += " (its own)" if printed.sum is not None else " (the largest)"
+        extreme = "the smallest" if _takes_least(explanation) else "the largest"
+        label += f" ({'its own' if printed.sum is not None else extreme})"
     return Line("term", label, printed.terms[place], _working(explanation, term))
 
 
@@ -111,7 +119,10 @@ def _working_of_total(explanation: Explanation, printed: PrintedExplanation) -> 
 
 
 def _name_of_sum(explanation: Explanation) -> str:
-    return "variance" if isinstance(explanation.call.form, Standardisation) else "sum"
+    form = explanation.call.form
+    if isinstance(form, Reduction):
+        return "sum of squares" if form.function == "norm" else "variance"
+    return "variance" if isinstance(form, Standardisation) else "sum"
 
 
 def _settings(explanation: Explanation) -> dict[str, float]:

@@ -17,7 +17,7 @@ from convlens.tracing._decimals import (
     to_units,
 )
 from convlens.tracing._explanation import Channel, Explanation, Term
-from convlens.tracing._forms import Normalisation, Rearrangement, Standardisation
+from convlens.tracing._forms import Normalisation, Rearrangement, Reduction, Standardisation
 
 Group = tuple[str, int | None]
 
@@ -74,6 +74,13 @@ def print_units(units: float, decimals: int) -> str:
     return format_units(units, decimals) if isinstance(units, int) else nine_digits(units)
 
 
+def has_inner_sum(form: object) -> bool:
+    """Say whether a form's terms are squares or exponentials that are summed on the way to its value."""
+    if isinstance(form, Reduction):
+        return form.function in ("norm", "variance")
+    return isinstance(form, Normalisation | Standardisation)
+
+
 def channels_of(explanation: Explanation) -> list[Channel]:
     """Divide the terms into channels, each with its printed subtotal."""
     printed = print_numbers(explanation)
@@ -105,9 +112,11 @@ def print_numbers(explanation: Explanation) -> PrintedExplanation:
     if isinstance(form, Standardisation):  # the sum of the terms is the variance
         others = {name: value for name, value in explanation.addends.items() if name != "variance"}
         printed = {name: nine_digits(value) for name, value in others.items()}
+    elif isinstance(form, Reduction):
+        printed = {name: nine_digits(value) for name, value in explanation.addends.items()}
     else:
         printed = {name: format_units(each, decimals) for name, each in addends.items()}
-    sums = adds or isinstance(form, Normalisation | Standardisation)
+    sums = adds or has_inner_sum(form)
     total_of_terms = sum(units) + sum(addends.values())
     total = total_of_terms if adds else to_units(explanation.total, decimals)
     recorded = to_units(explanation.recorded, decimals)
@@ -125,7 +134,7 @@ def print_numbers(explanation: Explanation) -> PrintedExplanation:
 
 
 def _print_each(explanation: Explanation, groups: list[Group]) -> PrintedExplanation:
-    sums = isinstance(explanation.call.form, Normalisation | Standardisation)
+    sums = has_inner_sum(explanation.call.form)
     return PrintedExplanation(
         decimals=0,
         units=explanation.products.tolist(),
@@ -147,7 +156,7 @@ def _decimals(explanation: Explanation) -> int:
         return count_decimals(
             count + len(addends), tolerance=explanation.tolerance, magnitude=magnitude + sum(map(abs, addends))
         )
-    if isinstance(explanation.call.form, Normalisation | Standardisation):
+    if has_inner_sum(explanation.call.form):
         return count_decimals(count, tolerance=gamma(count + 1, torch.float32) * magnitude, magnitude=magnitude)
     shown = [*explanation.values.tolist(), explanation.total, explanation.recorded]
     return count_decimals(1, tolerance=0.0, magnitude=max(map(abs, shown)))
