@@ -64,9 +64,11 @@ def check_gradients(norms: dict[str, float]) -> Checked:
     if len(norms) < 2:
         return [], "Gradients: not compared, for fewer than two layers have weights."
     (first, at_first), (last, at_last) = next(iter(norms.items())), list(norms.items())[-1]
-    ratio = at_first / at_last if at_last else float("nan")
+    ratio = at_first / at_last if at_last else 0.0
     figures = {f"norm at {first}": at_first, f"norm at {last}": at_last, "ratio": ratio}
-    said = f"Gradients: norm {at_first:.3g} at {first}, {at_last:.3g} at {last}; ratio {ratio:.3g}, limits {_VANISHED:g}"
+    said = (
+        f"Gradients: norm {at_first:.3g} at {first}, {at_last:.3g} at {last}; ratio {ratio:.3g}, limits {_VANISHED:g}"
+    )
     said += f" and {_EXPLODED:g}."
     if not ratio < _EXPLODED:
         meaning = "On the way back the gradient grows, so that a step that suits the last layers tears the first apart."
@@ -99,7 +101,9 @@ def check_reach_of_gradients(size: Tensor) -> Checked:
         share = float(parts.min() / parts.max()) if parts.max() > 0 else 1.0
         if share < lowest:
             lowest, period = share, step
-    said = f"Gradient at the pixels: least {lowest:.3f} of the most within a period, at {period} pixels, limit {_UNREAD}."
+    said = (
+        f"Gradient at the pixels: least {lowest:.3f} of the most within a period, at {period} pixels, limit {_UNREAD}."
+    )
     if lowest >= _UNREAD:
         return [], said
     finding = Finding(

@@ -11,6 +11,7 @@ _LEAST_NUMBERS = 9
 # Random matrices have an effective rank of 0.8 and more of the full one, trained ones less.
 _LOW_RANK = 0.2
 _LEAST_RANK = 8  # of a smaller matrix a share says little
+_MOST_FILTERS = 1024  # of a layer that are compared: 4,096 of VGG-16's would take a minute
 
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 _TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
@@ -135,5 +136,5 @@ def _banks(net: nn.Module) -> list[tuple[str, Tensor]]:
             continue
         groups = getattr(module, "groups", 1)
         weight = module.weight.detach().flatten(1).float()
-        banks.append((name, weight.view(groups, -1, weight.shape[1])))
+        banks.append((name, weight.view(groups, -1, weight.shape[1])[:, :_MOST_FILTERS]))
     return banks
