@@ -1,4 +1,4 @@
-"""Whether a net is given what it was trained with: the range, mean and deviation of what it reads, its mode, its reach."""
+"""Whether a net is given what it was trained with: range, mean and deviation of what it reads, its mode, its reach."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Units that never fire, or lie where their function is flat; values that are none: watched while a net reads images."""
+"""Units that never fire, or lie where their function is flat; values that are none: seen while a net reads images."""
 
 from collections import Counter
 from collections.abc import Generator, Iterable
