@@ -1,13 +1,13 @@
 """convlens diagnose: what is wrong with a net, or with what it is given."""
 
 
-def diagnose_command(net: str, data: str, /, *, images: int = 500, json: bool = False) -> None:
+def diagnose_command(net: str, data: str, /, *, images: int = 3000, json: bool = False) -> None:
     """Check a net on a data set: dead units, gradients, normalisation, filters, checkerboards and more.
 
     Args:
         net: a shipped net ("lenet"), a run folder, or a net's .safetensors file.
         data: what `convlens train` takes: "mnist", "digits", or a folder of class folders; its val part is read.
-        images: how many of it, evenly spaced.
+        images: how many of it, evenly spaced; fewer than 3000 do not tell whether fully connected units are dead.
         json: write plain data in the place of text.
     """
     import json as writer

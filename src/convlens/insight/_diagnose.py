@@ -33,8 +33,8 @@ def diagnose(
 
     Args:
         net: any module that reads one batch, in the mode in which it is used. It is left as it was.
-        images: (image, channel, row, column): uint8 pixels, or floats that are ready for the net. From 100 on, units
-            that never fire are called dead.
+        images: (image, channel, row, column): uint8 pixels, or floats that are ready for the net. Fully connected units
+            that never fire are called dead from 3,000 on, maps from 100 on.
         labels: of each image, the index of its class: gradients are those of its score; without them, of the highest.
         preprocessing: what the net reads of pixels; by default its card's.
         object_size: rows and columns of what is to be recognised, in pixels; by default the whole image.
@@ -67,7 +67,7 @@ def diagnose(
         answers.append(check_finite_values(watch.first_bad))
         answers.append(check_first_batch_norm(net, batch))
         answers.append(check_receptive_field(net, tuple(batch.shape[1:]), object_size))
-        answers += [check_dead(watch.layers, len(images)), check_saturated(watch.layers)]
+        answers += [check_dead(watch.layers), check_saturated(watch.layers)]
         if watch.first_bad is None:
             own = None if labels is None else labels[spread][:_DIFFERENTIATED]
             norms, sizes = gradients(net, batch[:_DIFFERENTIATED], own)
