@@ -64,7 +64,7 @@ def check_gradients(norms: dict[str, float]) -> Checked:
     if len(norms) < 2:
         return [], "Gradients: not compared, for fewer than two layers have weights."
     (first, at_first), (last, at_last) = next(iter(norms.items())), list(norms.items())[-1]
-    ratio = at_first / at_last if at_last else float("nan")
+    ratio = at_first / at_last if at_last else 0.0
     figures = {f"norm at {first}": at_first, f"norm at {last}": at_last, "ratio": ratio}
     said = (
         f"Gradients: norm {at_first:.3g} at {first}, {at_last:.3g} at {last}; ratio {ratio:.3g}, limits {_VANISHED:g}"

@@ -1,4 +1,4 @@
-"""Whether a net is given what it was trained with: the range, mean and deviation of what it reads, its mode, its reach."""
+"""Whether a net is given what it was trained with: range, mean and deviation of what it reads, its mode, its reach."""
 
 from typing import Any
 
@@ -48,6 +48,7 @@ def check_input(read: Tensor, preprocessing: Preprocessing | None) -> Checked:
         low = min(at - _SLACK * span for at, span in zip(lows, spans, strict=True))
         high = max(at + (1 + _SLACK) * span for at, span in zip(lows, spans, strict=True))
         is_wrong = figures["least"] < low or figures["most"] > high
+        is_wrong |= figures["least"] >= 0 > min(lows)  # no pixel below the mean: of 0..1 it was not taken away
         is_wrong |= abs(figures["furthest mean"]) > _FURTHEST_MEAN
         is_wrong |= not _LEAST_DEVIATION <= figures["largest deviation"] <= _MOST_DEVIATION
         figures |= {"pixel 0 becomes": min(lows), "pixel 255 becomes": max(map(sum, zip(lows, spans, strict=True)))}
@@ -115,7 +116,7 @@ def check_mode(net: nn.Module, batch: Tensor) -> Checked:
         net: in the mode that it was handed in.
         batch: what it reads.
     """
-    batch = batch[:_TRIALS]
+    batch = batch[:_TRIALS] if len(batch) > 1 else batch.repeat(2, *[1] * (batch.ndim - 1))  # normalised as a batch
     left_on = [path for path, module in net.named_modules() if module.training and isinstance(module, _BATCH_NORMS)]
     dropping = [path for path, module in net.named_modules() if module.training and isinstance(module, _RANDOM)]
     with undisturbed(net), torch.no_grad():
