@@ -171,7 +171,9 @@ def check_receptive_field(net: nn.Module, shape: tuple[int, ...], object_size: i
     size = " x ".join(map(str, field))
     layers = description.layers
     maps = [place for place, layer in enumerate(layers) if len(layer.output) == len(shape) + 1]
-    last = maps[-1] if maps else 0
+    if not maps:
+        return [], "Receptive field: there are no maps; all pixels are weighed at once."
+    last = maps[-1]
     joined = next((layer for layer in layers[last + 1 :] if layer.kind == "fully connected"), None)
     places = 1
     for side in layers[last].output[2:]:
