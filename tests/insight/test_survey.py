@@ -120,7 +120,7 @@ def test_top_patches_are_the_highest_units_one_an_image(surveyed):
 
 
 def test_a_patch_is_what_changes_the_winning_unit(surveyed):
-    net, data, found, _ = surveyed
+    _, data, found, _ = surveyed
     for patch in found.top("relu2", 0)[:2]:
         image = PLAIN(data.images[patch.image])[None].double().requires_grad_()
         bare = small_net().double()

@@ -31,7 +31,7 @@ def survey_command(
         layers: names of modules, or quoted patterns such as "layer4.*"; by default one a convolution or linear layer.
         part: of a data set that has parts.
         top: patches to keep for a channel.
-        dead: list the channels that never rise above 0, or never change.
+        dead: list the channels whose numbers are all the same, as those of a ReLU that never opens.
         loves: a class; list the channels that answer most to it.
         nearest: LAYER:CHANNEL; list the channels of that layer that answer to the same classes.
         picture: a layer; write its top patches, a row a channel, to the file that --output names.

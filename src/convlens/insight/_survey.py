@@ -46,8 +46,8 @@ def survey(
         data: what `convlens.data.load` takes or gives; a folder of images, read as they are needed; or any sequence of
             (image, label) or (image, label, name), uint8: channel, row, column.
         file: the survey's file, an SQLite database.
-        layers: names of modules, or patterns such as "layer4.*"; by default each convolution and linear layer, behind the
-            activation function that follows it.
+        layers: names of modules, or patterns such as "layer4.*"; by default each convolution and linear layer, behind
+            the activation function that follows it.
         preprocessing: how pixels become the input; that of the net's card where it has one.
         part: of a data set: "train", "val" or "test".
         top: how many patches to keep for a channel, of as many images.

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import sqlite3
+import time
 from collections.abc import Generator, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from convlens.errors import SurveyError
 from convlens.insight._survey_totals import Totals
 
 FORMAT = "convlens-survey, version 1"
+_PATIENCE = 600  # seconds to wait while another process cuts out the patches
 _TABLES = """
 create table if not exists meta (key text primary key, value text not null);
 create table if not exists done (batch integer primary key);
@@ -58,7 +60,10 @@ class SurveyFile:
     @contextlib.contextmanager
     def transaction(self) -> Generator[None]:
         """Do all or nothing, alone among the processes."""
-        self._connection.execute("begin immediate")
+        try:
+            self._connection.execute("begin immediate")
+        except sqlite3.Error as error:
+            raise damaged(self.path, str(error)) from error
         try:
             yield
         except BaseException:
@@ -127,15 +132,20 @@ def create(path: Path) -> SurveyFile:
     Raises:
         SurveyError: the file is something else, or cannot be written.
     """
-    try:
-        connection = sqlite3.connect(path, timeout=60, isolation_level=None)
-        connection.execute("pragma trusted_schema = off")
-        connection.execute("pragma journal_mode = wal")
-        connection.execute("pragma synchronous = normal")
-        connection.executescript(_TABLES)
-    except sqlite3.Error as error:
-        raise damaged(path, str(error)) from error
-    return SurveyFile(path, connection)
+    until = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            connection = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None)
+            connection.execute("pragma trusted_schema = off")
+            connection.execute("pragma journal_mode = wal")
+            connection.execute("pragma synchronous = normal")
+            connection.executescript(_TABLES)
+            return SurveyFile(path, connection)
+        except sqlite3.Error as error:
+            # Of two processes that begin together one is told at once that the file is locked, whatever the timeout.
+            if "locked" not in str(error) or time.monotonic() > until:
+                raise damaged(path, str(error)) from error
+            time.sleep(0.05)
 
 
 def open_to_read(path: Path) -> SurveyFile:
@@ -150,7 +160,7 @@ def open_to_read(path: Path) -> SurveyFile:
             "`convlens survey NET DATA -o FILE.survey` writes one."
         )
     try:
-        connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=60, isolation_level=None)
+        connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=_PATIENCE, isolation_level=None)
         connection.execute("pragma trusted_schema = off")
         tables = {
             name

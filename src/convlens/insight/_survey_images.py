@@ -58,7 +58,7 @@ def find_images(data: Any, *, part: str) -> tuple[Sequence[Any], tuple[str, ...]
     if not hasattr(images, "__getitem__") or len(images) == 0:
         raise SurveyError(
             "A survey reads a data set: a sequence of images with labels, one at least. "
-            f"Received data={type(data).__name__} with none. Pass convlens.data.load(...), one of its parts, or a folder."
+            f"Received data={type(data).__name__} with none. Pass convlens.data.load(...), a part of it, or a folder."
         )
     return images, classes
 

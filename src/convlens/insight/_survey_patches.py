@@ -13,7 +13,7 @@ from convlens.insight._survey_plan import Rectangle
 _LARGEST = 64  # pixels a side of a tile; larger patches are scaled down
 
 
-def cut(image: UInt8[Tensor, "channel row column"], rectangle: Rectangle) -> UInt8[np.ndarray, "row column colour"]:
+def cut(image: UInt8[Tensor, "channel row column"], rectangle: Rectangle) -> UInt8[np.ndarray, "height width colour"]:
     """Cut a patch out of a fitted image, in colour, scaled down to a tile's size where it is larger."""
     first_row, end_row, first_column, end_column = rectangle
     pixels = image[:, first_row:end_row, first_column:end_column].permute(1, 2, 0).cpu().numpy()

@@ -112,7 +112,7 @@ def choose_layers(net: nn.Module, image: Tensor, patterns: Sequence[str] | None)
     if not names:
         raise SurveyError(
             "A survey records the outputs of modules that convolve or weigh. "
-            f"Received a {type(net).__name__} with none among {', '.join(found) or 'no modules'}. Name some: layers=[...]."
+            f"Received a {type(net).__name__} with none among {', '.join(found) or 'no modules'}. Name some in layers."
         )
     return [SurveyedLayer(name, found[name]) for name in names]
 

@@ -65,8 +65,8 @@ class Channel:
 
     @property
     def is_dead(self) -> bool:
-        """Whether it never rose above 0, or never changed."""
-        return self.maximum <= 0 or self.minimum == self.maximum
+        """Whether all its units were the same, as those of a ReLU that never opens."""
+        return self.minimum == self.maximum
 
     def __str__(self) -> str:
         return (
@@ -158,7 +158,7 @@ class Survey:
         return means
 
     def dead(self) -> list[Channel]:
-        """List the channels that never rose above 0, or never changed."""
+        """List the channels whose units were all the same, as those of a ReLU that never opens."""
         return [channel for channel in self.channels() if channel.is_dead]
 
     def loving(self, label: str | int, *, count: int = 10) -> list[tuple[Channel, float]]:

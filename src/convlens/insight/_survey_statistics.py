@@ -48,7 +48,7 @@ class BatchStatistics:
         self._rank(name, maps, maxima)
 
     def _count(self, name: str, maps: Tensor) -> None:
-        items, channels, units = maps.shape
+        _, channels, units = maps.shape
         # The eight leading bits of a half: an arithmetic shift leaves -128 .. 127.
         codes = (maps.to(torch.float16).view(torch.int16) >> 8).to(torch.int32)
         if name not in self._offsets:

@@ -1,7 +1,7 @@
 """Sums over any number of images that come out the same however the images are divided among processes.
 
-Sums are pairs of float64, the second holding what the first one's rounding lost (Dekker, "A floating-point technique for
-extending the available precision", 1971): 106 bits, of which 53 are shown. Counts are whole numbers.
+Sums are pairs of float64, the second holding what the first one's rounding lost (Dekker, "A floating-point technique
+for extending the available precision", 1971): 106 bits, of which 53 are shown. Counts are whole numbers.
 """
 
 import io
