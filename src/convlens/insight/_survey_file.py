@@ -160,7 +160,9 @@ def open_to_read(path: Path) -> SurveyFile:
             "`convlens survey NET DATA -o FILE.survey` writes one."
         )
     try:
-        connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=_PATIENCE, isolation_level=None)
+        connection = sqlite3.connect(
+            f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=_PATIENCE, isolation_level=None
+        )
         connection.execute("pragma trusted_schema = off")
         tables = {
             name

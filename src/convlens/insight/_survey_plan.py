@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from convlens.errors import ConvlensError, SurveyError
+from convlens.geometry import Reach
 from convlens.tracing import Trace, trace
 
 _BATCH_FLOATS = 2**24  # numbers of the largest layer in a batch: 64 MiB, whatever the net
@@ -151,6 +152,7 @@ class Fields:
         with torch.no_grad(), watched(net, [layer.name for layer in layers], outputs):
             net(image)
         self._calls = {layer.name: _call_of(self._trace, layer.name, outputs[layer.name]) for layer in layers}
+        self._steps: dict[str, tuple[Reach, Reach] | None] = {}
         self._known: dict[tuple[str, tuple[int, ...]], Rectangle] = {}
 
     def rectangle(self, layer: SurveyedLayer, place: tuple[int, ...]) -> Rectangle:
@@ -163,10 +165,39 @@ class Fields:
         Returns:
             The smallest rectangle around its receptive field; the whole image where an operator has no form.
         """
+        if len(place) == 2:
+            if layer.name not in self._steps:
+                self._steps[layer.name] = self._find_steps(layer)
+            steps = self._steps[layer.name]
+            if steps is not None:
+                return (*_span(steps[0], place[0], self._rows), *_span(steps[1], place[1], self._columns))
+        return self._at(layer, place)
+
+    def _at(self, layer: SurveyedLayer, place: tuple[int, ...]) -> Rectangle:
         key = (layer.name, place)
         if key not in self._known:
             self._known[key] = self._measure(layer, place)
         return self._known[key]
+
+    def _find_steps(self, layer: SurveyedLayer) -> tuple[Reach, Reach] | None:
+        """Measure two units in the middle of the map; None unless the corners' fields follow from theirs."""
+        rows, columns = layer.shape[1:]
+        if min(rows, columns) < 4:
+            return None
+        middle = (rows // 2 - 1, columns // 2 - 1)
+        one, next_one = self._at(layer, middle), self._at(layer, (middle[0] + 1, middle[1] + 1))
+        reaches = []
+        for axis, sides in enumerate((self._rows, self._columns)):
+            first, end, jump = one[2 * axis], one[2 * axis + 1], next_one[2 * axis] - one[2 * axis]
+            if first <= 0 or end >= sides or jump < 1:
+                return None  # clipped by the image's edge: its size is not known
+            reaches.append(Reach(first - middle[axis] * jump, end - first, jump))
+        steps = (reaches[0], reaches[1])
+        for corner in ((0, 0), (rows - 1, columns - 1)):
+            spans = [_span(*each) for each in zip(steps, corner, (self._rows, self._columns), strict=True)]
+            if self._at(layer, corner) != (*spans[0], *spans[1]):
+                return None
+        return steps
 
     def _measure(self, layer: SurveyedLayer, place: tuple[int, ...]) -> Rectangle:
         call = self._calls[layer.name]
@@ -179,6 +210,11 @@ class Fields:
             return whole
         rectangle = (*field.rows, *field.columns)
         return rectangle if rectangle[1] > rectangle[0] and rectangle[3] > rectangle[2] else whole
+
+
+def _span(reach: Reach, place: int, side: int) -> tuple[int, int]:
+    first = reach.first + place * reach.jump
+    return max(first, 0), min(first + reach.size, side)
 
 
 def _call_of(record: Trace, name: str, output: Tensor) -> str | None:

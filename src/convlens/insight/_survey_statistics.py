@@ -50,11 +50,14 @@ class BatchStatistics:
     def _count(self, name: str, maps: Tensor) -> None:
         _, channels, units = maps.shape
         # The eight leading bits of a half: an arithmetic shift leaves -128 .. 127.
-        codes = (maps.to(torch.float16).view(torch.int16) >> 8).to(torch.int32)
+        codes = maps.to(torch.float16).view(torch.int16) >> 8
         if name not in self._offsets:
             stream = torch.arange(units, device=maps.device) % _STREAMS
             first = torch.arange(channels, device=maps.device)[:, None] * _STREAMS
-            self._offsets[name] = ((first + stream) * BINS + BINS // 2).to(torch.int32)
+            self._offsets[name] = ((first + stream) * BINS + BINS // 2).to(
+                torch.int16 if channels * _STREAMS * BINS < 2**15 else torch.int32
+            )
+        codes = codes.to(self._offsets[name].dtype)
         codes += self._offsets[name]
         counts = torch.bincount(codes.flatten(), minlength=channels * _STREAMS * BINS)
         table = counts.view(channels, _STREAMS, BINS).sum(1).cpu().numpy()
