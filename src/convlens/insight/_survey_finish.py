@@ -84,7 +84,7 @@ def _moments(total: np.ndarray, squares: np.ndarray, *, count: int) -> tuple[flo
     if not (count and np.isfinite(total).all() and np.isfinite(squares).all()):
         return math.nan, math.nan
     # Fractions: a square of the mean and a mean of the squares may agree in all the digits that a float has.
-    exact, exact_squares = (sum(map(Fraction, pair.tolist()), Fraction(0)) for pair in (total, squares))
+    exact, exact_squares = (Fraction(float(high)) + Fraction(float(low)) for high, low in (total, squares))
     mean = exact / count
     return float(mean), max(0.0, float(exact_squares / count - mean * mean))
 

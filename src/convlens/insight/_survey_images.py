@@ -35,7 +35,7 @@ class FolderImages(Sequence[Example]):
     def __len__(self) -> int:
         return len(self._paths)
 
-    def __getitem__(self, index: int) -> Example:  # ty: ignore[invalid-method-override]  # no slices
+    def __getitem__(self, index: int) -> Example:  # ty: ignore[incompatible-method-override]  # no slices
         path = self._paths[index]
         label = -1 if path.parent == self._folder else self._labels[path.parent.name]
         return Example(read_image(path), label, path.relative_to(self._folder).as_posix())

@@ -97,7 +97,9 @@ class Survey:
         """List the channels of a layer, or of all."""
         names = self.layers if layer is None else [self._known(layer)]
         return [
-            Channel(*(math.nan if value is None else value for value in row))  # SQLite has no NaN
+            Channel(
+                row[0], row[1], row[2], *(math.nan if value is None else value for value in row[3:])
+            )  # no NaN in SQLite
             for name in names
             for row in self._file.rows(
                 "select layer, channel, units, mean, variance, minimum, maximum, sparsity from channels "
