@@ -14,3 +14,8 @@ from convlens.insight._grad_cam import grad_cam as grad_cam
 from convlens.insight._visualisation import Ascent as Ascent
 from convlens.insight._visualisation import Visualisation as Visualisation
 from convlens.insight._visualise import visualise as visualise
+from convlens.insight._survey import survey as survey
+from convlens.insight._survey_result import Channel as Channel
+from convlens.insight._survey_result import Patch as Patch
+from convlens.insight._survey_result import Survey as Survey
+from convlens.insight._survey_result import open_survey as open_survey
