@@ -87,8 +87,9 @@ def check_first_batch_norm(net: nn.Module, batch: Tensor) -> Checked:
     path, norm, read = seen[0]
     values = read.transpose(0, 1).flatten(1).float()
     running, variance = (getattr(norm, name).float() for name in ("running_mean", "running_var"))
-    distance = ((values.mean(1) - running).abs() / (variance + norm.eps).sqrt()).median()
-    ratio = ((values.var(1, correction=0) + norm.eps) / (variance + norm.eps)).sqrt().median()
+    epsilon = float(getattr(norm, "eps"))  # noqa: B009  # a module's attribute may be anything, to a type checker
+    distance = ((values.mean(1) - running).abs() / (variance + epsilon).sqrt()).median()
+    ratio = ((values.var(1, correction=0) + epsilon) / (variance + epsilon)).sqrt().median()
     figures = {"median distance of means in deviations": float(distance), "median ratio of deviations": float(ratio)}
     tracked = getattr(norm, "num_batches_tracked", None)
     if tracked is not None:

@@ -18,17 +18,17 @@ class _Rectified(torch.autograd.Function):
     """ReLU, and on the way back only what is positive of what comes; guided also only where the ReLU was on."""
 
     @staticmethod
-    def forward(context: Any, numbers: Tensor, is_guided: bool) -> Tensor:
+    def forward(ctx: Any, numbers: Tensor, is_guided: bool) -> Tensor:
         output = numbers.clamp(min=0)
-        context.is_guided = is_guided
-        context.save_for_backward(output)
+        ctx.is_guided = is_guided
+        ctx.save_for_backward(output)
         return output
 
     @staticmethod
-    def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, None]:
-        (output,) = context.saved_tensors
-        positive = gradients[0].clamp(min=0)
-        return (positive * (output > 0) if context.is_guided else positive), None
+    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor, None]:
+        (output,) = ctx.saved_tensors
+        positive = grad_outputs[0].clamp(min=0)
+        return (positive * (output > 0) if ctx.is_guided else positive), None
 
 
 class _Rectifiers(TorchFunctionMode):
@@ -37,14 +37,14 @@ class _Rectifiers(TorchFunctionMode):
         self.is_guided = is_guided
         self.met = 0
 
-    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        if function not in _NEW and function not in _IN_PLACE:
-            return function(*args, **kwargs)
+        if func not in _NEW and func not in _IN_PLACE:
+            return func(*args, **kwargs)
         self.met += 1
         numbers = args[0] if args else kwargs["input"]
         output = _Rectified.apply(numbers, self.is_guided)
-        if function in _IN_PLACE or kwargs.get("inplace") or (function is F.relu and args[1:2] == (True,)):
+        if func in _IN_PLACE or kwargs.get("inplace") or (func is F.relu and args[1:2] == (True,)):
             return numbers.copy_(output)
         return output
 
