@@ -8,6 +8,7 @@ recognised; nothing recorded is freed before the pass ends, so that no address i
 from collections.abc import Container, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import torch
@@ -19,7 +20,8 @@ from torch.utils._pytree import tree_leaves, tree_map_only
 from convlens.errors import TraceError
 from convlens.tracing._forms import Call, Form, Rearrangement, rename, sources, weight_keys
 from convlens.tracing._input import describe_output, input_names
-from convlens.tracing._net import as_before, want_traceable
+from convlens.tracing._memory import keep_freed_memory
+from convlens.tracing._net import as_before, want_traceable, weights_of
 from convlens.tracing._operators import OPERATORS, NoFormError
 
 _Place = tuple[int, tuple[int, ...], tuple[int, ...], torch.dtype]
@@ -63,6 +65,12 @@ _SHAPED_LIKE = {
     aten.randn_like.default,
     aten.new_empty_strided.default,
 }
+
+
+@cache
+def _defaults(operator: Any) -> dict[str, Any]:
+    """List an operator's arguments in order, with what they are where a call leaves them out."""
+    return {argument.name: argument.default_value for argument in operator._schema.arguments}
 
 
 @dataclass
@@ -228,10 +236,7 @@ class Recording(TorchDispatchMode):
             return None, f"The operator {func} has no form yet."
         if not output.is_floating_point() or any(map(Tensor.is_complex, _tensors_in((*args, *kwargs.values())))):
             return None, "Whole and complex numbers have no form: an explanation is of real numbers."
-        named = {
-            argument.name: kwargs.get(argument.name, args[place] if place < len(args) else argument.default_value)
-            for place, argument in enumerate(func._schema.arguments)
-        }
+        named = {**_defaults(func), **dict(zip(_defaults(func), args, strict=False)), **kwargs}
         try:
             return entry(self, named, output), None
         except NoFormError as reason:
@@ -252,12 +257,12 @@ class Recording(TorchDispatchMode):
 
 
 @contextmanager
-def _watched(net: nn.Module, recording: Recording) -> Generator[None]:
+def _watched(modules: Mapping[str, nn.Module], recording: Recording) -> Generator[None]:
     """Tell the recording which module runs."""
     handles = []
-    for name, module in net.named_modules():
+    for name, module in modules.items():
         path = ".".join(part for part in name.split(".") if part != "_orig_mod")  # torch.compile puts it there
-        is_leaf = not any(module.children())
+        is_leaf = not any(module._modules.values())
 
         def enter(_module: Any, _arguments: Any, path: str = path, is_leaf: bool = is_leaf) -> None:
             recording.enter(path, is_leaf=is_leaf)
@@ -307,16 +312,19 @@ def record(
         TraceError: the net or an input cannot be traced, or there are no scores to make probabilities of.
     """
     recording = Recording()
-    want_traceable(net, [*inputs, *named.values()])
-    for name, tensor in [*net.named_parameters(), *net.named_buffers()]:
+    keep_freed_memory()
+    modules = dict(net.named_modules())  # to walk through a net takes as long as some of its layers
+    weights = weights_of(modules)
+    want_traceable(modules, weights=weights, inputs=[*inputs, *named.values()])
+    for name, tensor in weights.items():
         recording.know(tensor.detach(), f"weight/{name}")
     # The caller may change an input afterwards, or the net may.
     inputs, named = tree_map_only(Tensor, lambda tensor: tensor.detach().clone(), (tuple(inputs), dict(named)))
     names = input_names(net, inputs, named)
     for name, tensor in names.items():
         recording.know(tensor, f"activation/{name}")
-    with torch.no_grad(), as_before(net, training=training), _in_small_steps():
-        with _watched(net, recording), recording:
+    with torch.no_grad(), as_before(net, modules.values(), training=training), _in_small_steps():
+        with _watched(modules, recording), recording:
             scores = net(*inputs, **named)
             if probabilities:
                 if not isinstance(scores, Tensor) or scores.dim() < 2:

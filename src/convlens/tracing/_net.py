@@ -1,7 +1,7 @@
 """The net that is traced: found inside its wrappers, refused where it cannot be seen into, left as it was."""
 
 import sys
-from collections.abc import Generator, Iterable
+from collections.abc import Collection, Generator, Iterable, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -23,26 +23,26 @@ def unwrap(net: nn.Module) -> nn.Module:
             return net
 
 
-def want_traceable(net: nn.Module, inputs: Iterable[Any]) -> None:
+def want_traceable(modules: Mapping[str, nn.Module], *, weights: Mapping[str, Tensor], inputs: Iterable[Any]) -> None:
     """Check that all of a net can be seen, and that its tensors hold numbers.
 
     Args:
-        net: without wrappers.
+        modules: of a net without wrappers, by path.
+        weights: its parameters and buffers.
         inputs: what it is to read.
 
     Raises:
         TraceError: a part is TorchScript, or a tensor is sparse, quantised or without numbers.
     """
-    for path, module in net.named_modules():
-        if isinstance(module, torch.jit.ScriptModule):
-            raise TraceError(
-                "TorchScript does not say which module runs. Received a scripted or traced module: "
-                f"{path or 'the net itself'}, {type(module).__name__}. Trace the nn.Module that it was made from."
-            )
-    tensors = [(f"input {count}", tensor) for count, tensor in enumerate(tree_leaves(list(inputs)), start=1)]
-    for name, tensor in [*net.named_parameters(), *net.named_buffers(), *tensors]:
-        if not isinstance(tensor, Tensor):
-            continue
+    scripted = [(path, module) for path, module in modules.items() if isinstance(module, torch.jit.ScriptModule)]
+    for path, module in scripted:
+        raise TraceError(
+            "TorchScript does not say which module runs. Received a scripted or traced module: "
+            f"{path or 'the net itself'}, {type(module).__name__}. Trace the nn.Module that it was made from."
+        )
+    leaves = enumerate(tree_leaves(list(inputs)), start=1)
+    read = {f"input {count}": leaf for count, leaf in leaves if isinstance(leaf, Tensor)}
+    for name, tensor in {**weights, **read}.items():
         if tensor.is_meta or tensor.is_quantized or tensor.layout != torch.strided:
             raise TraceError(
                 f"A trace records dense tensors that hold numbers. Received {name} with device={tensor.device}, "
@@ -51,18 +51,31 @@ def want_traceable(net: nn.Module, inputs: Iterable[Any]) -> None:
             )
 
 
+def weights_of(modules: Mapping[str, nn.Module]) -> dict[str, Tensor]:
+    """List parameters and buffers by name; of a tensor with two names the first."""
+    found: dict[str, Tensor] = {}
+    seen: set[int] = set()
+    for path, module in modules.items():
+        for name, tensor in [*module._parameters.items(), *module._buffers.items()]:
+            if tensor is not None and id(tensor) not in seen:
+                seen.add(id(tensor))
+                found[f"{path}.{name}" if path else name] = tensor
+    return found
+
+
 @contextmanager
-def as_before(net: nn.Module, *, training: bool) -> Generator[None]:
+def as_before(net: nn.Module, modules: Collection[nn.Module], *, training: bool) -> Generator[None]:
     """Run a block in evaluation or in training, and leave modes, buffers and torch's random state as they were.
 
     Args:
         net: its modes change as by net.train() or in evaluation, its compiled parts run as they were written.
+        modules: all that the net is made of.
         training: which of the two.
     """
-    modes = [(module, module.training) for module in net.modules()]
+    modes = [(module, module.training) for module in modules]
     buffers = [
         (module, name, buffer, buffer.clone())
-        for module in net.modules()
+        for module in modules
         for name, buffer in module._buffers.items()
         if buffer is not None
     ]

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from convlens.data import Preprocessing
-from convlens.errors import TraceError
+from convlens.errors import TraceError, TraceFileError
 from convlens.tracing._capture import record
 from convlens.tracing._chain import Chain, follow_back, follow_on
 from convlens.tracing._edit import Comparison, compare, recompute
@@ -392,7 +392,13 @@ def load_trace(path: str | Path) -> Trace:
         TraceFileError: the file is missing, damaged, of another version, or contradicts itself.
     """
     header, tensors, image = read_trace(Path(path))
-    preprocessing = None if header.preprocessing is None else Preprocessing.from_json(header.preprocessing)
+    try:
+        preprocessing = None if header.preprocessing is None else Preprocessing.from_json(header.preprocessing)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise TraceFileError(
+            f"A trace's preprocessing is what Trace.save wrote. Received path={str(path)!r}, "
+            f"preprocessing={header.preprocessing}: {error!r}. A file that was changed cannot be repaired."
+        ) from error
     return Trace(
         header.net,
         header.calls,

@@ -8,11 +8,11 @@ import msgspec
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors.torch import save_file
 from torch import Tensor
 
 from convlens.errors import ShapeError, TraceFileError
-from convlens.files import write_whole
+from convlens.files import made_whole
 from convlens.geometry import output_size
 from convlens.tracing._forms import (
     Call,
@@ -51,10 +51,15 @@ class TraceHeader(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def write_trace(path: Path, header: TraceHeader, *, tensors: dict[str, Tensor], image: Tensor | None) -> None:
     """Write a trace file, whole or not at all."""
-    content = tensors if image is None else {**tensors, _IMAGE: image}
-    # Copies, because safetensors refuses tensors that share memory, as a map and its flattened view do.
-    content = {key: tensor.clone(memory_format=torch.contiguous_format) for key, tensor in content.items()}
-    write_whole(path, save(content, metadata={_HEADER: msgspec.json.encode(header).decode()}))
+    content = tensors | ({} if image is None else {_IMAGE: image})
+    stored: set[int] = set()
+    for key, tensor in content.items():
+        # safetensors refuses tensors that share memory, as a map and its flattened view do: the second one is copied.
+        copied = tensor.untyped_storage().data_ptr() in stored
+        content[key] = tensor.clone(memory_format=torch.contiguous_format) if copied else tensor.contiguous()
+        stored.add(content[key].untyped_storage().data_ptr())
+    with made_whole(path) as temporary:
+        save_file(content, temporary, metadata={_HEADER: msgspec.json.encode(header).decode()})
 
 
 def read_trace(path: Path) -> tuple[TraceHeader, dict[str, Tensor], Tensor | None]:
