@@ -98,7 +98,7 @@ def _find(net: nn.Module, layer: str) -> tuple[nn.Module, int]:
     if path in modules and path and visit.isdecimal() and int(visit) > 1:
         return modules[path], int(visit)
     raise InsightError(
-        f"A layer is named by its module's path, the net's own result {OUTPUT!r}. Received layer={layer!r}. There are: "
+        f"A layer is named by its module's path; the net's result is {OUTPUT!r}. Received layer={layer!r}. There are: "
         f"{_listed(net)}."
     )
 
