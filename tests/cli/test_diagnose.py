@@ -18,14 +18,14 @@ def folder(tmp_path):
         for name in ("a", "b"):
             (tmp_path / "photos" / part / name).mkdir(parents=True)
             for number in range(3):
-                pixels = torch.randint(0, 256, (28, 28), dtype=torch.uint8)
+                pixels = torch.randint(200, 256, (28, 28), dtype=torch.uint8)
                 Image.fromarray(pixels.numpy()).save(tmp_path / "photos" / part / name / f"{number}.png")
     return tmp_path
 
 
 def test_diagnose_prints_findings_and_what_was_checked(folder):
     finished = convlens("diagnose", "lenet", "photos", folder=folder)
-    assert finished.stdout.startswith("LeNet, 6 images: 1 finding\n\nwrong normalisation in input")  # noise is no digit
+    assert finished.stdout.startswith("LeNet, 6 images: 1 finding\n\nwrong normalisation in input")
     assert "  Weights and buffers: 63,802 numbers, 0 tensors" in finished.stdout
 
 

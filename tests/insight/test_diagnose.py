@@ -17,7 +17,7 @@ from convlens.data import Preprocessing
 from convlens.errors import InsightError
 from convlens.insight import diagnose
 
-IMAGES = 120
+IMAGES = 200
 
 
 def healthy():
@@ -60,7 +60,7 @@ def test_a_healthy_net_gives_no_finding_and_every_check_says_what_it_measured():
     found = diagnose(healthy(), noise())
     assert found.findings == ()
     assert len(found.checked) == 14
-    assert str(found).startswith("Sequential, 120 images: no findings\n\nChecked\n")
+    assert str(found).startswith("Sequential, 200 images: no findings\n\nChecked\n")
 
 
 @pytest.mark.parametrize("functional", [False, True])
@@ -85,7 +85,7 @@ def test_channels_that_never_fire_are_dead_whether_the_relu_is_a_module_or_a_fun
     finding = only(found, "dead units")
     assert finding.layer == ("relu_2" if functional else "6")
     assert finding.channels == (3, 7)
-    assert finding.figures == {"channels never above 0": 2, "of": 16, "images": 120, "limit": 0.8}
+    assert finding.figures == {"channels never above 0": 2, "of": 16, "images": 200, "limit": 0.8}
 
 
 def test_few_images_call_no_unit_dead():
@@ -128,8 +128,8 @@ def test_the_gradient_through_weights_that_are_too_large_explodes():
 
 def test_the_norms_of_gradients_are_those_of_autograd():
     net, images, labels = healthy(), noise(), torch.arange(IMAGES) % 10
-    first = net[0](images[:32]).detach().requires_grad_()
-    scores = net[1:](first).gather(1, labels[:32, None]).sum()
+    first = net[0](images[::2][:32]).detach().requires_grad_()
+    scores = net[1:](first).gather(1, labels[::2][:32, None]).sum()
     (gradient,) = torch.autograd.grad(scores, first)
     expected = gradient.flatten(1).norm(dim=1).median()
     line = next(line for line in diagnose(net, images, labels=labels).checked if line.startswith("Gradients: norm"))
@@ -156,7 +156,9 @@ def test_a_bank_of_few_directions_has_a_low_rank_as_the_singular_values_say():
     singular = torch.linalg.svdvals(net[3].weight.double().flatten(1))
     shares = singular[:2] / singular[:2].sum()
     finding = one(diagnose(net, noise()), "low rank")
-    assert finding.figures["effective rank"] == pytest.approx(float(torch.exp(-(shares * shares.log()).sum())), rel=1e-3)
+    assert finding.figures["effective rank"] == pytest.approx(
+        torch.exp(-(shares * shares.log()).sum()).item(), rel=1e-3
+    )
 
 
 @pytest.mark.parametrize(("kernel", "fewest", "most"), [(3, 1, 4), (5, 4, 9)])
@@ -195,7 +197,7 @@ def test_pixels_to_255_for_a_net_that_wants_normalised_ones_are_found_with_and_w
     net = healthy()
     found = [f for f in diagnose(net, pixels).findings if f.kind == "wrong normalisation"]
     assert [f.layer for f in found] == ["input", "1"]
-    assert found[0].figures["largest deviation"] == pytest.approx(float(pixels.std()), rel=1e-3)
+    assert found[0].figures["largest deviation"] == pytest.approx(float(pixels[:100].std()), rel=1e-3)
     card = Preprocessing(1, (16, 16), 0, mean=(0.5,), deviation=(0.29,))
     found = diagnose(net, pixels, preprocessing=card).findings[0]
     assert found.figures["pixel 255 becomes"] == pytest.approx(0.5 / 0.29)
@@ -284,7 +286,9 @@ def test_the_shipped_net_of_photos_gives_no_finding_on_real_photos():
 def test_what_cannot_be_diagnosed_is_refused_in_a_sentence():
     with pytest.raises(InsightError, match=r"diagnosed on images.*Received images of shape=\(1, 16, 16\).*unsqueeze"):
         diagnose(healthy(), noise()[0])
-    with pytest.raises(InsightError, match=r"one label. Received 120 images and 2 labels. Leave labels out"):
+    with pytest.raises(InsightError, match=r"one label. Received 200 images and 2 labels. Leave labels out"):
         diagnose(healthy(), noise(), labels=torch.tensor([1, 2]))
+    with pytest.raises(InsightError, match=r"index of a score. Received labels from 10 to 10, and 10 scores. Leave"):
+        diagnose(healthy(), noise(), labels=torch.full((IMAGES,), 10))
     with pytest.raises(InsightError, match=r"uint8 pixels, for a net that says.*no preprocessing. Pass preproc"):
         diagnose(healthy(), noise().to(torch.uint8))

@@ -1,4 +1,4 @@
-"""Whether a net is given what it was trained with: range, mean and deviation of what it reads, its mode, its reach."""
+"""Whether a net is used as it was trained: range, mean and deviation of what it reads, its mode, its reach."""
 
 from typing import Any
 
@@ -85,10 +85,11 @@ def check_first_batch_norm(net: nn.Module, batch: Tensor) -> Checked:
     if not seen:
         return [], "Batch normalisation: none with running statistics."
     path, norm, read = seen[0]
+    epsilon = float(getattr(norm, "eps"))  # noqa: B009  # a type checker takes a module's attribute for a module
     values = read.transpose(0, 1).flatten(1).float()
     running, variance = (getattr(norm, name).float() for name in ("running_mean", "running_var"))
-    distance = ((values.mean(1) - running).abs() / (variance + norm.eps).sqrt()).median()
-    ratio = ((values.var(1, correction=0) + norm.eps) / (variance + norm.eps)).sqrt().median()
+    distance = ((values.mean(1) - running).abs() / (variance + epsilon).sqrt()).median()
+    ratio = ((values.var(1, correction=0) + epsilon) / (variance + epsilon)).sqrt().median()
     figures = {"median distance of means in deviations": float(distance), "median ratio of deviations": float(ratio)}
     tracked = getattr(norm, "num_batches_tracked", None)
     if tracked is not None:
@@ -171,7 +172,9 @@ def check_receptive_field(net: nn.Module, shape: tuple[int, ...], object_size: i
     size = " x ".join(map(str, field))
     layers = description.layers
     maps = [place for place, layer in enumerate(layers) if len(layer.output) == len(shape) + 1]
-    last = maps[-1] if maps else 0
+    if not maps:
+        return [], "Receptive field: there are no maps; all pixels are weighed at once."
+    last = maps[-1]
     joined = next((layer for layer in layers[last + 1 :] if layer.kind == "fully connected"), None)
     places = 1
     for side in layers[last].output[2:]:

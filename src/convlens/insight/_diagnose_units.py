@@ -13,9 +13,9 @@ from torch.utils._pytree import tree_leaves
 
 from convlens.insight._diagnosis import Checked, Finding
 
-# A unit that never fires in n samples fires in at most a share of 3 / n, with 95 % confidence (rule of three: Hanley and
-# Lippman-Hand, 1983): 0.1 %. Rarer ones are there in good nets: of the 100 units of the shipped LeNet's last ReLU 24
-# do not fire in 500 digits of MNIST, 4 not in 3,000, 2 not in 20,000.
+# A unit that never fires in n samples fires in at most a share of 3 / n, with 95 % confidence (rule of three: Hanley
+# and Lippman-Hand, 1983): 0.1 %. Rarer ones are there in good nets: of the 100 units of the shipped LeNet's last ReLU
+# 24 do not fire in 500 digits of MNIST, 4 not in 3,000, 2 not in 20,000.
 _LEAST_SAMPLES = 3000  # images, times the places of a map
 _LEAST_IMAGES = 100
 _MANY = 0.05  # of a layer's channels; fewer are counted, and no illness
@@ -74,7 +74,7 @@ class Watch(TorchDispatchMode):
             is_rectifier = base in _RECTIFIERS and _starts_at_zero(func, args, kwargs or {})
             if is_rectifier or base in _SQUASHING:
                 layer = self.layers.setdefault(self._name(packet.__name__.removesuffix("_")), _Layer(is_rectifier))
-                layer.add(2 * result - 1 if base is _aten.sigmoid else result)
+                layer.add(result.mul(2).sub(1) if base is _aten.sigmoid else result)
                 self._last = result, layer
         return result
 
