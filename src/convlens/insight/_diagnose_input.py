@@ -1,4 +1,4 @@
-"""Whether a net is used as it was trained: range, mean and deviation of what it reads, its mode, its reach."""
+"""Whether a net is given what it was trained with: range, mean and deviation of what it reads, its mode, its reach."""
 
 from typing import Any
 
@@ -85,9 +85,9 @@ def check_first_batch_norm(net: nn.Module, batch: Tensor) -> Checked:
     if not seen:
         return [], "Batch normalisation: none with running statistics."
     path, norm, read = seen[0]
-    epsilon = float(getattr(norm, "eps"))  # noqa: B009  # a type checker takes a module's attribute for a module
     values = read.transpose(0, 1).flatten(1).float()
     running, variance = (getattr(norm, name).float() for name in ("running_mean", "running_var"))
+    epsilon = float(getattr(norm, "eps"))  # noqa: B009  # a module's attribute may be anything, to a type checker
     distance = ((values.mean(1) - running).abs() / (variance + epsilon).sqrt()).median()
     ratio = ((values.var(1, correction=0) + epsilon) / (variance + epsilon)).sqrt().median()
     figures = {"median distance of means in deviations": float(distance), "median ratio of deviations": float(ratio)}

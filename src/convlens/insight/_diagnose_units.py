@@ -13,7 +13,7 @@ from torch.utils._pytree import tree_leaves
 
 from convlens.insight._diagnosis import Checked, Finding
 
-# A unit that never fires in n samples fires in at most a share of 3 / n, with 95 % confidence (rule of three: Hanley
+# A unit that never fires in n samples fires in a share of at most 3 / n, with 95 % confidence (rule of three: Hanley
 # and Lippman-Hand, 1983): 0.1 %. Rarer ones are there in good nets: of the 100 units of the shipped LeNet's last ReLU
 # 24 do not fire in 500 digits of MNIST, 4 not in 3,000, 2 not in 20,000.
 _LEAST_SAMPLES = 3000  # images, times the places of a map
