@@ -197,7 +197,7 @@ def test_pixels_to_255_for_a_net_that_wants_normalised_ones_are_found_with_and_w
     net = healthy()
     found = [f for f in diagnose(net, pixels).findings if f.kind == "wrong normalisation"]
     assert [f.layer for f in found] == ["input", "1"]
-    assert found[0].figures["largest deviation"] == pytest.approx(float(pixels[:100].std()), rel=1e-3)
+    assert found[0].figures["largest deviation"] == pytest.approx(float(pixels[::2].std()), rel=1e-3)
     card = Preprocessing(1, (16, 16), 0, mean=(0.5,), deviation=(0.29,))
     found = diagnose(net, pixels, preprocessing=card).findings[0]
     assert found.figures["pixel 255 becomes"] == pytest.approx(0.5 / 0.29)
