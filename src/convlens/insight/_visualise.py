@@ -216,8 +216,8 @@ def _reason(before: Tensor, after: Tensor, *, has_gradient: bool) -> str | None:
     if bool((after > before).all()):
         return None
     return (
-        f"Not every picture rose: from {len(_STARTS)} starts the value came to {values}. The channel hardly ever fires; "
-        "more steps, another seed, or the layer before the ReLU may show more."
+        f"Not every picture rose: from {len(_STARTS)} starts the value came to {values}. The channel hardly ever "
+        "fires; more steps, another seed, or the layer before the ReLU may show more."
     )
 
 
