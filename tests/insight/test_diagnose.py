@@ -128,8 +128,8 @@ def test_the_gradient_through_weights_that_are_too_large_explodes():
 
 def test_the_norms_of_gradients_are_those_of_autograd():
     net, images, labels = healthy(), noise(), torch.arange(IMAGES) % 10
-    first = net[0](images[:32]).detach().requires_grad_()
-    scores = net[1:](first).gather(1, labels[:32, None]).sum()
+    first = net[0](images[::2][:32]).detach().requires_grad_()
+    scores = net[1:](first).gather(1, labels[::2][:32, None]).sum()
     (gradient,) = torch.autograd.grad(scores, first)
     expected = gradient.flatten(1).norm(dim=1).median()
     line = next(line for line in diagnose(net, images, labels=labels).checked if line.startswith("Gradients: norm"))
@@ -197,7 +197,7 @@ def test_pixels_to_255_for_a_net_that_wants_normalised_ones_are_found_with_and_w
     net = healthy()
     found = [f for f in diagnose(net, pixels).findings if f.kind == "wrong normalisation"]
     assert [f.layer for f in found] == ["input", "1"]
-    assert found[0].figures["largest deviation"] == pytest.approx(float(pixels[:100].std()), rel=1e-3)
+    assert found[0].figures["largest deviation"] == pytest.approx(float(pixels[::2].std()), rel=1e-3)
     card = Preprocessing(1, (16, 16), 0, mean=(0.5,), deviation=(0.29,))
     found = diagnose(net, pixels, preprocessing=card).findings[0]
     assert found.figures["pixel 255 becomes"] == pytest.approx(0.5 / 0.29)

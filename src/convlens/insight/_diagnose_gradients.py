@@ -50,7 +50,9 @@ def gradients(net: nn.Module, batch: Tensor, labels: Tensor | None) -> tuple[dic
     finally:
         for handle in handles:
             handle.remove()
-    scores = next(leaf for leaf in tree_leaves(result) if isinstance(leaf, Tensor)).flatten(1)
+    scores = next(leaf for leaf in tree_leaves(result) if isinstance(leaf, Tensor))
+    # Of maps the score is the mean: a single unit reads part of the pixels, in patterns that are no checkerboard.
+    scores = scores.reshape(len(batch), scores.shape[1] if scores.ndim > 1 else 1, -1).mean(2)
     if labels is not None and not bool(((labels >= 0) & (labels < scores.shape[1])).all()):
         raise InsightError(
             f"A label is the index of a score. Received labels from {int(labels.min())} to {int(labels.max())}, and "
