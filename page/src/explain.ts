@@ -11,6 +11,8 @@ import type {
   Maximum,
   Normalisation,
   Pointwise,
+  Rearrangement,
+  Reduction,
   Standardisation,
   Tensors,
   WeightedSum,
@@ -128,6 +130,10 @@ function pointwise(form: Pointwise, values: number[], products: number[]): Evalu
   if (form.function === "add") return sum(products, addends, products.length + 1);
   const { of, roundings, ofValue } = FUNCTIONS[form.function];
   const total = of(values, form);
+  if (form.function === "multiply_add") {
+    const magnitude = Math.abs(values[0]) + Math.abs(total - values[0]);
+    return { products: values, addends, total, tolerance: rounding(magnitude, roundings), winner: null };
+  }
   const tolerance = roundings ? rounding(ofValue ? values[0] : total, roundings) : 0;
   return { products: values, addends, total, tolerance, winner: null };
 }
@@ -144,6 +150,28 @@ function normalisation(form: Normalisation, values: number[], own: number): Eval
   const tolerance = softmax ? relative * total + SMALLEST : relative * (1 + Math.abs(total));
   const addends = [["largest", largest]] as const;
   return { products: exponentials, addends, total, tolerance, winner: own };
+}
+
+/** It mirrors _reduce in _explain.py. */
+function reduction(form: Reduction, values: number[], products: number[]): Evaluation {
+  if (form.function === "sum" || form.function === "mean") return sum(products, [], products.length + 2);
+  if (form.function === "maximum") return maximum(values);
+  if (form.function === "minimum") {
+    const { winner } = maximum(values.map((value) => -value));
+    return { products: values, addends: [], total: values[winner ?? 0], tolerance: 0, winner };
+  }
+  const length = values.length;
+  if (form.function === "norm") {
+    const squares = values.map((value) => value ** 2);
+    const total = Math.sqrt(add(squares));
+    return { products: squares, addends: [], total, tolerance: rounding(total, length + 2), winner: null };
+  }
+  const mean = add(values) / length;
+  const divisor = length - form.correction;
+  const squares = values.map((value) => (value - mean) ** 2 / divisor);
+  const magnitude = ((add(values.map((value) => value ** 2)) / length + mean ** 2) * length) / divisor;
+  const tolerance = rounding(magnitude, length + 4);
+  return { products: squares, addends: [["mean", mean]], total: add(squares), tolerance, winner: null };
 }
 
 /** It mirrors _standardise in _explain.py, which says what the bound rests on. */
@@ -229,8 +257,12 @@ function evaluate(
       return sum(weighted(), [], values.length + 1);
     case "standardisation":
       return standardisation(form, read, values, index, all);
+    case "reduction":
+      return reduction(form, values, weighted());
+    case "resampling":
+      return sum(weighted(), [], values.length + DERIVED_WEIGHT_ROUNDINGS);
     case "rearrangement": {
-      const [total = form.fill ?? 0] = values;
+      const [total = fillOf(form)] = values;
       const addends = values.length > 0 ? [] : ([["padding", total]] as const);
       return { products: values, addends, total, tolerance: 0, winner: null };
     }
@@ -285,11 +317,24 @@ export function explain(call: Call, index: readonly number[], all: Numbers): Exp
   };
 }
 
+/** What stands where a rearrangement reads no number. */
+export function fillOf(form: Rearrangement): number {
+  return form.fill === null ? Number.NEGATIVE_INFINITY : (form.fill ?? 0);
+}
+
+/** Whether a form's terms are squares or exponentials that are summed on the way to its value. */
+export function hasInnerSum(form: Form): boolean {
+  if (form.kind === "reduction") return form.function === "norm" || form.function === "variance";
+  return form.kind === "normalisation" || form.kind === "standardisation";
+}
+
 /** Whether a form's value is the sum of its terms and addends. */
 export function isSum(form: Form): boolean {
   return (
     form.kind === "weighted_sum" ||
     form.kind === "contraction" ||
+    form.kind === "resampling" ||
+    (form.kind === "reduction" && (form.function === "sum" || form.function === "mean")) ||
     (form.kind === "pointwise" && form.function === "add")
   );
 }
@@ -301,7 +346,7 @@ function decimalsOf(form: Form, evaluation: Evaluation, shown: readonly number[]
     const beside = add(addends.map(([, value]) => Math.abs(value)));
     return countDecimals(products.length + addends.length, { tolerance, magnitude: magnitude + beside });
   }
-  if (form.kind === "normalisation" || form.kind === "standardisation") {
+  if (hasInnerSum(form)) {
     const spent = gamma(products.length + 1) * magnitude;
     return countDecimals(products.length, { tolerance: spent, magnitude });
   }
@@ -321,7 +366,7 @@ function below(
   const ofTerms = add(terms.map((term) => term.units));
   const sum = isSum(form) ? ofTerms + add(addends.map((addend) => addend.units)) : ofTerms;
   const total = isSum(form) ? sum : own.total;
-  const hasSum = isSum(form) || form.kind === "normalisation" || form.kind === "standardisation";
+  const hasSum = isSum(form) || hasInnerSum(form);
   return { sum: hasSum ? sum : null, total, recorded: own.recorded, difference: total - own.recorded };
 }
 

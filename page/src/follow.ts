@@ -1,16 +1,27 @@
 // Where a unit goes: the calls that read it, and what becomes of it there. The inverse of forms.ts.
 
 import { type Explanation, explain, type Numbers, numberAt, shapesIn } from "./explain.ts";
-import { channelsRead, membersOf, type ShapeOf, type Window } from "./forms.ts";
+import { channelsRead, membersOf, type ShapeOf, tapsOf, type Window } from "./forms.ts";
 import { count, indexAt, placeOf } from "./indexing.ts";
-import type { Call, Maximum, Pointwise, Rearrangement, WeightedSum } from "./types.ts";
+import type {
+  Call,
+  Maximum,
+  Pointwise,
+  Rearrangement,
+  Reduction,
+  Resampling,
+  Tensors,
+  WeightedSum,
+} from "./types.ts";
 
 /** The positions along one axis whose window has a tap at `place`. */
 function positionsOver(window: Window, axis: number, place: number, size: number): number[] {
   const found: number[] = [];
   for (let k = 0; k < window.kernel[axis]; k++) {
-    const start = place + window.padding[axis] - k * window.dilation[axis];
-    const position = start / window.stride[axis];
+    const step = k * window.dilation[axis];
+    const position = window.transposed
+      ? place * window.stride[axis] - window.padding[axis] + step
+      : (place + window.padding[axis] - step) / window.stride[axis];
     if (Number.isInteger(position) && position >= 0 && position < size) found.push(position);
   }
   return found.sort((a, b) => a - b);
@@ -52,6 +63,23 @@ interface Shapes {
   readonly input: readonly number[];
   readonly output: readonly number[];
   readonly of: ShapeOf;
+  readonly weights: Tensors;
+}
+
+function readByReduction(form: Reduction, index: readonly number[]): number[] {
+  if (form.keep) return index.map((at, axis) => (form.axes.includes(axis) ? 0 : at));
+  return index.filter((_, axis) => !form.axes.includes(axis));
+}
+
+function readByResampling(form: Resampling, index: readonly number[], weights: Tensors): number[][] {
+  const [item, channel, ...place] = index;
+  const over = place.map((at, axis) =>
+    range(form.starts[axis].length).filter((position) => {
+      const start = form.starts[axis][position];
+      return at >= start && at < start + tapsOf(form, axis, position, weights).length;
+    }),
+  );
+  return combinations([[item], [channel], ...over]);
 }
 
 /** Every index of a shape whose steps lead to `place`. */
@@ -74,6 +102,25 @@ function movedTo(form: Rearrangement, key: string, index: readonly number[], sha
   switch (form.how) {
     case "reshape":
       return [indexAt(placeOf(index, shapes.input), shapes.output)];
+    case "stack": {
+      const axis = form.axis ?? 0;
+      const places = range(form.inputs.length).filter((i) => form.inputs[i] === key);
+      return places.map((i) => index.toSpliced(axis, 0, i));
+    }
+    case "gather": {
+      const own = new Set<number>();
+      let first = 0;
+      for (const input of form.inputs) {
+        if (input === key) own.add(first + placeOf(index, shapes.input));
+        first += count(shapes.of(input));
+      }
+      const { data } = shapes.weights.get(form.table ?? "") ?? { data: [] };
+      const found: number[][] = [];
+      for (let at = 0; at < data.length; at++) {
+        if (own.has(Number(data[at]))) found.push(indexAt(at, shapes.output));
+      }
+      return found;
+    }
     case "permute":
       return [(form.axes ?? []).map((source) => index[source])];
     case "slice": {
@@ -101,10 +148,10 @@ function movedTo(form: Rearrangement, key: string, index: readonly number[], sha
 }
 
 /** The units of a call that read one unit of the tensor `key`; whole indices, ascending. */
-export function readBy(call: Call, unit: { key: string; index: readonly number[] }, of: ShapeOf): number[][] {
+export function readBy(call: Call, unit: Place, of: ShapeOf, weights: Tensors): number[][] {
   const { form } = call;
   if (form === null) return [];
-  const shapes = { input: of(unit.key), output: of(call.output), of };
+  const shapes = { input: of(unit.key), output: of(call.output), of, weights };
   switch (form.kind) {
     case "weighted_sum":
     case "maximum":
@@ -125,6 +172,10 @@ export function readBy(call: Call, unit: { key: string; index: readonly number[]
     }
     case "standardisation":
       return form.input === unit.key ? membersOf(form, unit.index, shapes.output) : [];
+    case "reduction":
+      return form.input === unit.key ? [readByReduction(form, unit.index)] : [];
+    case "resampling":
+      return form.input === unit.key ? readByResampling(form, unit.index, weights) : [];
     case "rearrangement":
       return form.inputs.includes(unit.key) ? movedTo(form, unit.key, unit.index, shapes) : [];
   }
@@ -148,7 +199,7 @@ export interface Step {
 const MOST_SEARCHED = 4096;
 
 function stepInto(call: Call, unit: Place, all: Numbers): Step | null {
-  const found = readBy(call, unit, shapesIn(all));
+  const found = readBy(call, unit, shapesIn(all), all.weights);
   if (found.length === 0) return null;
   const kind = call.form?.kind;
   const candidates = kind === "weighted_sum" ? strongest(call, unit, found, all) : found;
@@ -196,9 +247,10 @@ function weightBetween(call: Call, unit: Place, index: readonly number[], all: N
   const shapes = shapesIn(all);
   const channels = { input: shapes(form.input)[1], output: shapes(call.output)[1] };
   const from = channelsRead(form, index[1], channels);
+  const [slides, under] = form.transposed ? [unit.index, index] : [index, unit.index];
   const taps = form.kernel.map(
     (_, axis) =>
-      (unit.index[axis + 2] - index[axis + 2] * form.stride[axis] + form.padding[axis]) / form.dilation[axis],
+      (under[axis + 2] - slides[axis + 2] * form.stride[axis] + form.padding[axis]) / form.dilation[axis],
   );
   return numberAt(all, form.weight, [index[1], unit.index[1] - from.first, ...taps].slice(0, shape.length));
 }

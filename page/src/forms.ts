@@ -8,6 +8,8 @@ import type {
   Maximum,
   Pointwise,
   Rearrangement,
+  Reduction,
+  Resampling,
   Standardisation,
   Tensors,
   WeightedSum,
@@ -25,7 +27,9 @@ export interface Read {
 export type ShapeOf = (key: string) => readonly number[];
 
 /** The sliding window of a weighted sum or a maximum; one number an axis. */
-export type Window = Pick<Maximum, "kernel" | "stride" | "padding" | "dilation">;
+export type Window = Pick<Maximum, "kernel" | "stride" | "padding" | "dilation"> & {
+  readonly transposed?: boolean;
+};
 
 /** Visit the taps of the window at `position` that lie inside an input of `size`: number of the tap, place in its map. */
 export function eachTap(
@@ -40,10 +44,14 @@ export function eachTap(
       visit(tap, place);
       return;
     }
-    const start = position[axis] * stride[axis] - padding[axis];
+    const start = window.transposed
+      ? position[axis] + padding[axis]
+      : position[axis] * stride[axis] - padding[axis];
     for (let k = 0; k < kernel[axis]; k++) {
-      const at = start + k * dilation[axis];
-      if (at >= 0 && at < size[axis]) walk(axis + 1, tap * kernel[axis] + k, place * size[axis] + at);
+      const step = k * dilation[axis];
+      const at = window.transposed ? (start - step) / stride[axis] : start + step;
+      if (Number.isInteger(at) && at >= 0 && at < size[axis])
+        walk(axis + 1, tap * kernel[axis] + k, place * size[axis] + at);
     }
   };
   walk(0, 0, 0);
@@ -85,23 +93,87 @@ export function membersOf(
     const perGroup = size / form.groups;
     return [Math.floor(index[1] / perGroup) * perGroup, perGroup];
   });
+  return indicesIn(spans);
+}
+
+/** A number of a tensor of any type. */
+function entry(tensors: Tensors, key: string, place: number): number {
+  const tensor = tensors.get(key);
+  if (!tensor) throw new RangeError(`A form names a tensor that did not come. Received key=${key}.`);
+  return Number(tensor.data[place]);
+}
+
+/** The indices that a reduction reads, in row-major order. */
+function reducedFrom(form: Reduction, index: readonly number[], shape: readonly number[]): number[][] {
+  const kept = [...index];
+  const spans = shape.map((size, axis): readonly [first: number, count: number] => {
+    if (form.axes.includes(axis)) {
+      if (form.keep) kept.shift();
+      return [0, size];
+    }
+    return [kept.shift() ?? 0, 1];
+  });
+  return indicesIn(spans);
+}
+
+function indicesIn(spans: readonly (readonly [first: number, count: number])[]): number[][] {
   const counts = spans.map(([, length]) => length);
   return Array.from({ length: count(counts) }, (_, place) =>
     indexAt(place, counts).map((at, axis) => spans[axis][0] + at),
   );
 }
 
-/** The one number that a unit of a rearrangement is; null where it stands beside a padded input. */
+/** The weights that one place of a resampled axis has: those at the end that are 0 are no taps. */
+export function tapsOf(form: Resampling, axis: number, place: number, weights: Tensors): number[] {
+  const key = form.weights[axis];
+  const width = weights.get(key)?.shape[1] ?? 0;
+  const row = Array.from({ length: width }, (_, tap) => entry(weights, key, place * width + tap));
+  while (row.at(-1) === 0) row.pop();
+  return row;
+}
+
+function resampledFrom(form: Resampling, index: readonly number[], weights: Tensors): Read[] {
+  const [item, channel, ...places] = index;
+  const rows = places.map((place, axis) => tapsOf(form, axis, place, weights));
+  const spans = rows.map((row, axis) => [form.starts[axis][places[axis]], row.length] as const);
+  return indicesIn(spans).map((at) => ({
+    key: form.input,
+    index: [item, channel, ...at],
+    weight: at.reduce((product, position, axis) => product * rows[axis][position - spans[axis][0]], 1),
+  }));
+}
+
+/** What a number of a rearrangement is found with. */
+export interface Moving {
+  readonly output: readonly number[];
+  readonly of: ShapeOf;
+  /** Where the tables of places stand. */
+  readonly weights: Tensors;
+}
+
+/** The one number that a unit of a rearrangement is; null where it stands where no number is read. */
 export function movedFrom(
   form: Rearrangement,
   index: readonly number[],
-  shapes: { readonly output: readonly number[]; readonly of: ShapeOf },
+  shapes: Moving,
 ): { key: string; index: number[] } | null {
   const key = form.inputs[0];
   const axis = form.axis ?? 0;
   switch (form.how) {
     case "reshape":
       return { key, index: indexAt(placeOf(index, shapes.output), shapes.of(key)) };
+    case "stack":
+      return { key: form.inputs[index[axis]], index: index.filter((_, d) => d !== axis) };
+    case "gather": {
+      let place = entry(shapes.weights, form.table ?? "", placeOf(index, shapes.output));
+      if (place < 0) return null;
+      for (const input of form.inputs) {
+        const shape = shapes.of(input);
+        if (place < count(shape)) return { key: input, index: indexAt(place, shape) };
+        place -= count(shape);
+      }
+      throw new RangeError(`A table names a place that no input has. Received index=${index}.`);
+    }
     case "permute": {
       const from = new Array<number>(index.length);
       form.axes?.forEach((source, target) => {
@@ -193,7 +265,7 @@ export function numbers(tensors: Tensors, key: string): Float32Array | Uint8Arra
 export function reads(call: Call, index: readonly number[], shapes: ShapeOf, weights: Tensors): Read[] {
   const { form } = call;
   if (form === null) return [];
-  const both = { output: shapes(call.output), of: shapes };
+  const both = { output: shapes(call.output), of: shapes, weights };
   switch (form.kind) {
     case "weighted_sum":
     case "maximum":
@@ -225,6 +297,13 @@ export function reads(call: Call, index: readonly number[], shapes: ShapeOf, wei
         index: at,
         weight: null,
       }));
+    case "reduction": {
+      const read = reducedFrom(form, index, shapes(form.input));
+      const weight = form.function === "sum" ? 1 : form.function === "mean" ? 1 / read.length : null;
+      return read.map((at) => ({ key: form.input, index: at, weight }));
+    }
+    case "resampling":
+      return resampledFrom(form, index, weights);
     case "rearrangement": {
       const from = movedFrom(form, index, both);
       return from === null ? [] : [{ ...from, weight: null }];
@@ -288,16 +367,16 @@ function orInto(target: Uint8Array, source: Uint8Array, start: number): void {
   for (let at = 0; at < source.length; at++) if (source[at]) target[start + at] = 1;
 }
 
-type OutputShapes = { readonly output: readonly number[]; readonly of: ShapeOf };
+type OutputShapes = Moving;
 
 /** Mark what a call reads that takes few numbers for each unit. */
-function markEach(call: Call, output: Uint8Array, shapes: ShapeOf, marks: Marks): void {
-  const shape = shapes(call.output);
+function markEach(call: Call, output: Uint8Array, shapes: OutputShapes, marks: Marks): void {
+  const { output: shape, of, weights } = shapes;
   for (let place = 0; place < output.length; place++) {
     if (!output[place]) continue;
-    for (const { key, index, factor } of reads(call, indexAt(place, shape), shapes, new Map())) {
-      marksOf(marks, key, shapes)[placeOf(index, shapes(key))] = 1;
-      if (factor) marksOf(marks, factor.key, shapes)[placeOf(factor.index, shapes(factor.key))] = 1;
+    for (const { key, index, factor } of reads(call, indexAt(place, shape), of, weights)) {
+      marksOf(marks, key, of)[placeOf(index, of(key))] = 1;
+      if (factor) marksOf(marks, factor.key, of)[placeOf(factor.index, of(factor.key))] = 1;
     }
   }
 }
@@ -341,18 +420,17 @@ function sameShape(form: Pointwise, output: readonly number[], shapes: ShapeOf):
   return form.inputs.every((key) => shapes(key).join() === output.join());
 }
 
-function markReads(call: Call, output: Uint8Array, shapes: ShapeOf, marks: Marks): void {
+function markReads(call: Call, output: Uint8Array, shapes: OutputShapes, marks: Marks): void {
   const { form } = call;
   if (form === null) return;
-  const shape = shapes(call.output);
   if (form.kind === "weighted_sum" || form.kind === "maximum") {
-    markWindow(form, output, { output: shape, of: shapes }, marks);
+    markWindow(form, output, shapes, marks);
   } else if (form.kind === "standardisation") {
-    markSets(form, output, shape, marksOf(marks, form.input, shapes));
+    markSets(form, output, shapes.output, marksOf(marks, form.input, shapes.of));
   } else if (form.kind === "contraction") {
-    markFactors(form, output, { output: shape, of: shapes }, marks);
-  } else if (form.kind === "pointwise" && sameShape(form, shape, shapes)) {
-    for (const key of form.inputs) orInto(marksOf(marks, key, shapes), output, 0);
+    markFactors(form, output, shapes, marks);
+  } else if (form.kind === "pointwise" && sameShape(form, shapes.output, shapes.of)) {
+    for (const key of form.inputs) orInto(marksOf(marks, key, shapes.of), output, 0);
   } else {
     markEach(call, output, shapes, marks);
   }
@@ -370,12 +448,13 @@ export function readsBack(
   calls: readonly Call[],
   unit: { readonly key: string; readonly index: readonly number[] },
   shapes: ShapeOf,
+  weights: Tensors,
 ): Map<string, Uint32Array> {
   const marks: Marks = new Map();
   marksOf(marks, unit.key, shapes)[placeOf(unit.index, shapes(unit.key))] = 1;
   for (let c = calls.length - 1; c >= 0; c--) {
     const output = marks.get(calls[c].output);
-    if (output) markReads(calls[c], output, shapes, marks);
+    if (output) markReads(calls[c], output, { output: shapes(calls[c].output), of: shapes, weights }, marks);
   }
   return new Map([...marks].map(([key, found]) => [key, placesMarked(found)]));
 }
@@ -417,8 +496,9 @@ export function receptiveField(
   calls: readonly Call[],
   unit: { readonly key: string; readonly index: readonly number[] },
   shapes: ShapeOf,
+  weights: Tensors,
 ): Rectangle | null {
-  const places = readsBack(calls, unit, shapes).get(INPUT);
+  const places = readsBack(calls, unit, shapes, weights).get(INPUT);
   return places ? rectangle(places, shapes(INPUT)) : null;
 }
 

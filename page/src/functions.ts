@@ -79,6 +79,10 @@ export const FUNCTIONS: Readonly<Record<Exclude<Pointwise["function"], "add">, F
   silu: { title: "SiLU", of: ofOne((x) => x * sigmoid(x)), roundings: 9 },
   mish: { title: "Mish", of: ofOne((x) => x * Math.tanh(softplus(x))), roundings: 16, ofValue: true },
   softplus: { title: "softplus", of: ofOne(softplus), roundings: FUNCTION_ROUNDINGS },
+  log_sigmoid: { title: "log sigmoid", of: ofOne((x) => -softplus(-x)), roundings: FUNCTION_ROUNDINGS },
+  sign: { title: "sign", of: ofOne((x) => Math.sign(x) || 0), roundings: 0 }, // of NaN torch makes 0
+  sin: { title: "sin", of: ofOne(Math.sin), roundings: FUNCTION_ROUNDINGS },
+  cos: { title: "cos", of: ofOne(Math.cos), roundings: FUNCTION_ROUNDINGS },
   gelu: {
     title: "GELU",
     of: ofOne((x) => 0.5 * x * erfc(-x / Math.SQRT2)),
@@ -96,6 +100,13 @@ export const FUNCTIONS: Readonly<Record<Exclude<Pointwise["function"], "add">, F
   exp: { title: "exp", of: ofOne(Math.exp), roundings: FUNCTION_ROUNDINGS },
   log: { title: "ln", of: ofOne(Math.log), roundings: FUNCTION_ROUNDINGS },
   erf: { title: "erf", of: ofOne(erf), roundings: FUNCTION_ROUNDINGS },
+  maximum: { title: "the larger", of: (values) => Math.max(...values), roundings: 0 },
+  minimum: { title: "the smaller", of: (values) => Math.min(...values), roundings: 0 },
+  multiply_add: {
+    title: "product added",
+    of: ([x, a, b], { constant }) => x + a * b * (constant ?? 1),
+    roundings: 3,
+  },
   multiply: {
     title: "product",
     of: (values, { constant }) => values.reduce((product, factor) => product * factor, 1) * (constant ?? 1),

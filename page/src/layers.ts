@@ -79,7 +79,7 @@ function describe(form: Form | null): string {
       if (form.weight === null) return `mean ${window(form.kernel)}`;
       if (form.kernel.length === 0) return "linear";
       if (form.groups > 1 && count(form.kernel) === 1) return "scale, shift";
-      return `filters ${window(form.kernel)}`;
+      return `${form.transposed ? "transposed" : "filters"} ${window(form.kernel)}`;
     case "maximum":
       return `max ${window(form.kernel)}`;
     case "pointwise":
@@ -90,14 +90,29 @@ function describe(form: Form | null): string {
       return "matrix product";
     case "standardisation":
       return "standardised";
+    case "reduction":
+      return REDUCTION[form.function];
+    case "resampling":
+      return "resampled";
     case "rearrangement":
       return REARRANGEMENT[form.how];
   }
 }
 
+const REDUCTION = {
+  sum: "sum",
+  mean: "mean",
+  maximum: "largest",
+  minimum: "smallest",
+  norm: "norm",
+  variance: "variance",
+} as const;
+
 const REARRANGEMENT = {
   reshape: "reshape",
   concatenate: "join",
+  stack: "stack",
+  gather: "moved",
   permute: "reorder",
   slice: "cut",
   pad: "padding",

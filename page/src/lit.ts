@@ -34,7 +34,7 @@ export function light(
     direct.set(key, places.set(placeOf(index, shapes(key)), weight));
     largestWeight = Math.max(largestWeight, Math.abs(weight ?? 0));
   }
-  const back = readsBack(calls, unit, shapes);
+  const back = readsBack(calls, unit, shapes, weights);
   const pixels = back.get(INPUT);
   return {
     key: unit.key,

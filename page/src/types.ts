@@ -21,6 +21,8 @@ export interface WeightedSum {
   readonly padding: readonly number[];
   readonly dilation: readonly number[];
   readonly divisor: "window" | "inside" | number | null;
+  /** Whether input and output change places in the arithmetic of the window. */
+  readonly transposed?: boolean;
 }
 
 export interface Maximum {
@@ -56,7 +58,14 @@ export interface Pointwise {
     | "exp"
     | "log"
     | "erf"
-    | "abs";
+    | "abs"
+    | "log_sigmoid"
+    | "sign"
+    | "sin"
+    | "cos"
+    | "multiply_add"
+    | "maximum"
+    | "minimum";
   readonly inputs: readonly string[];
   readonly scales: readonly number[] | null;
   readonly constant: number | null;
@@ -87,9 +96,25 @@ export interface Standardisation {
   readonly epsilon: number;
 }
 
+export interface Reduction {
+  readonly kind: "reduction";
+  readonly function: "sum" | "mean" | "maximum" | "minimum" | "norm" | "variance";
+  readonly input: string;
+  readonly axes: readonly number[];
+  readonly keep: boolean;
+  readonly correction: number;
+}
+
+export interface Resampling {
+  readonly kind: "resampling";
+  readonly input: string;
+  readonly starts: readonly (readonly number[])[];
+  readonly weights: readonly string[];
+}
+
 export interface Rearrangement {
   readonly kind: "rearrangement";
-  readonly how: "reshape" | "concatenate" | "permute" | "slice" | "pad" | "strided";
+  readonly how: "reshape" | "concatenate" | "stack" | "permute" | "slice" | "pad" | "strided" | "gather";
   readonly inputs: readonly string[];
   readonly axis: number | null;
   readonly axes: readonly number[] | null;
@@ -98,8 +123,10 @@ export interface Rearrangement {
   /** Of a strided one: the first place, and how far each dimension steps, in the input's row-major order. */
   readonly start?: number;
   readonly strides?: readonly number[];
-  /** Of a padding: what stands outside the input. */
-  readonly fill?: number;
+  /** Where no number is read: what stands there; null is minus infinity. */
+  readonly fill?: number | null;
+  /** Of a gathering: the key of the places that are read. */
+  readonly table?: string | null;
 }
 
 export type Form =
@@ -109,6 +136,8 @@ export type Form =
   | Pointwise
   | Normalisation
   | Standardisation
+  | Reduction
+  | Resampling
   | Rearrangement;
 
 /** One operator call of a forward pass. */

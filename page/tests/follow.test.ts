@@ -29,6 +29,21 @@ const CASES: { name: string; output: number[]; form: Form }[] = [
       ...window,
     },
   },
+  {
+    name: "a transposed convolution",
+    output: [1, 4, 9, 8],
+    form: {
+      kind: "weighted_sum",
+      input: a,
+      weight: "weight/w",
+      bias: null,
+      shift: null,
+      groups: 2,
+      divisor: null,
+      transposed: true,
+      ...window,
+    },
+  },
   { name: "a maximum", output: [1, 4, 3, 3], form: { kind: "maximum", input: a, ...window } },
   {
     name: "a broadcast product",
@@ -96,6 +111,39 @@ const CASES: { name: string; output: number[]; form: Form }[] = [
     form: moved({ how: "strided", start: 0, strides: [100, 25, 5, 1, 5] }),
   },
   {
+    name: "a stack",
+    output: [1, 4, 2, 5, 5],
+    form: moved({ how: "stack", inputs: [a, "activation/b"], axis: 2 }),
+  },
+  {
+    name: "a table of places",
+    output: [2, 3],
+    form: moved({ how: "gather", inputs: [a, "activation/b"], table: "weight/table" }),
+  },
+  {
+    name: "a reduction that keeps its axes",
+    output: [1, 1, 5, 1],
+    form: { kind: "reduction", function: "norm", input: a, axes: [1, 3], keep: true, correction: 0 },
+  },
+  {
+    name: "a reduction",
+    output: [1, 5],
+    form: { kind: "reduction", function: "mean", input: a, axes: [1, 3], keep: false, correction: 0 },
+  },
+  {
+    name: "a resampling",
+    output: [1, 4, 3, 2],
+    form: {
+      kind: "resampling",
+      input: a,
+      starts: [
+        [0, 1, 3],
+        [0, 4],
+      ],
+      weights: ["weight/rows", "weight/columns"],
+    },
+  },
+  {
     name: "a concatenation",
     output: [1, 8, 5, 5],
     form: moved({ how: "concatenate", inputs: [a, "activation/b"], axis: 1 }),
@@ -119,7 +167,15 @@ for (const { name, output, form } of CASES) {
       form,
       reason: null,
     };
-    const weights = new Map([["weight/w", randomTensor([4, 2, 3, 2], random(1))]]);
+    const weights = new Map<string, Tensor>([
+      ["weight/w", randomTensor([4, 2, 3, 2], random(1))],
+      [
+        "weight/table",
+        { dtype: "int64", shape: [2, 3], data: BigInt64Array.of(7n, -1n, 199n, 7n, 100n, 24n) },
+      ],
+      ["weight/rows", { dtype: "float32", shape: [3, 2], data: Float32Array.of(1, 0, 0.5, 0.5, 0, 1) }],
+      ["weight/columns", { dtype: "float32", shape: [2, 3], data: Float32Array.of(0.2, 0, 0.8, 1, 0, 0) }],
+    ]);
     const forwards = new Set<string>();
     for (let place = 0; place < count(output); place++) {
       const index = indexAt(place, output);
@@ -132,7 +188,8 @@ for (const { name, output, form } of CASES) {
     for (const key of sourcesOf(form)) {
       for (let place = 0; place < count(of(key)); place++) {
         const index = indexAt(place, of(key));
-        for (const reader of readBy(call, { key, index }, of)) backwards.add(`${key} ${index} ${reader}`);
+        for (const reader of readBy(call, { key, index }, of, weights))
+          backwards.add(`${key} ${index} ${reader}`);
       }
     }
     assert.ok(forwards.size > 0);

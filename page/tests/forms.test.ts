@@ -248,7 +248,7 @@ test("the way back through LeNet equals the reads followed one by one", () => {
         }
       }
     }
-    const back = readsBack(LENET, start, shapes);
+    const back = readsBack(LENET, start, shapes, noWeights());
     assert.deepEqual([...back.keys()].sort(), [...marked.keys()].sort());
     for (const [key, places] of back) {
       const shape = shapes(key);
@@ -311,7 +311,7 @@ test("a shortcut past a convolution marks its own unit alone, not the same place
     "activation/s": half,
     "activation/out": half,
   });
-  const back = readsBack(calls, { key: "activation/out", index: [0, 0, 0, 0] }, shapes);
+  const back = readsBack(calls, { key: "activation/out", index: [0, 0, 0, 0] }, shapes, noWeights());
   // Place 0 of each of the three maps through the convolution; row 1, column 1 of map 0 by the shortcut.
   assert.deepEqual([...(back.get(INPUT) ?? [])], [0, 5, 16, 32]);
 });
@@ -325,7 +325,7 @@ for (const { layer, side } of [
 ]) {
   test(`a unit of LeNet's ${layer} sees ${side} x ${side} pixels`, () => {
     const unit = { key: `activation/${layer}`, index: [0, 0, 0, 1] };
-    const field = receptiveField(LENET, unit, shapesOf(LENET_SHAPES));
+    const field = receptiveField(LENET, unit, shapesOf(LENET_SHAPES), noWeights());
     assert.deepEqual(field?.rows, [0, side]);
     assert.equal((field?.columns[1] ?? 0) - (field?.columns[0] ?? 0), side);
   });
@@ -333,6 +333,6 @@ for (const { layer, side } of [
 
 test("a score of LeNet sees the whole image", () => {
   const unit = { key: "activation/scores", index: [0, 4] };
-  const back = readsBack(LENET, unit, shapesOf(LENET_SHAPES));
+  const back = readsBack(LENET, unit, shapesOf(LENET_SHAPES), noWeights());
   assert.equal(back.get(INPUT)?.length, 32 * 32);
 });

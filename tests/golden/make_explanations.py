@@ -38,6 +38,7 @@ class EveryForm(nn.Module):
         self.pool = nn.MaxPool2d(3, stride=2, padding=1)
         self.average = nn.AvgPool2d(2, stride=1, padding=1, count_include_pad=False)
         self.response = nn.LocalResponseNorm(3, alpha=0.5)  # products, padding, a mean of 3 axes, a power, a quotient
+        self.larger = nn.ConvTranspose2d(4, 4, 2, stride=2, padding=1, groups=2)
         self.fc = nn.Linear(32, 5)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
@@ -45,9 +46,15 @@ class EveryForm(nn.Module):
         maps = self.response(F.pad(maps, (1, -1, 0, 0), value=0.25))
         left = self.pool(maps)
         first, second = self.average(left).split(2, 1)
+        first = self.larger(torch.cat([first, second], 1))[:, :2, :4, :4]
         right = torch.cat([first, second.expand(3, 2, 4, 4)[:1]], 1)[:, :, 1:, ::2]
         for function in FUNCTIONS:
             right = function(right)
+        right = torch.addcmul(right.sin(), right.cos(), F.logsigmoid(right), value=0.5).flip(3) * right.sign()
+        right = F.adaptive_avg_pool2d(F.interpolate(right, size=(4, 3), mode="bilinear"), (3, 2))
+        extremes = [right.amax(1), right.amin(1), right.var(1), torch.linalg.vector_norm(right, dim=1)]
+        right = torch.maximum(torch.stack(extremes, 1), right.mean((1, 2), keepdim=True))
+        right = torch.minimum(right, right.sum(3, keepdim=True)).masked_fill(torch.eye(3, 2) > 0, 0.75)
         left = self.layers(self.together(left))
         tokens = left.flatten(2)
         left = (

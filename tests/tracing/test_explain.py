@@ -208,6 +208,33 @@ def test_a_standardisation_closes_at_every_unit(make, shape, offset):
     assert max(each.tolerance for each in explanations) < 0.01
 
 
+@pytest.mark.parametrize(
+    ("make", "shape"),
+    [
+        (lambda: nn.ConvTranspose2d(2, 3, 3, stride=2, padding=1, output_padding=1), (1, 2, 4, 3)),
+        (lambda: nn.ConvTranspose2d(4, 6, (3, 2), stride=(1, 3), dilation=(2, 1), groups=2, bias=False), (2, 4, 3, 4)),
+        (lambda: nn.ConvTranspose1d(3, 2, 4, stride=2, padding=1), (1, 3, 6)),
+    ],
+    ids=["strided", "grouped", "one axis"],
+)
+def test_a_transposed_convolution_closes_and_reads_what_a_loop_finds(make, shape, tmp_path):
+    torch.manual_seed(0)
+    trace = cl.trace(make(), torch.randn(shape))
+    explanations = [each for item in range(shape[0]) for each in every_explanation(trace, item=item)]
+    assert len(explanations) >= 24
+    assert [str(each) for each in explanations if not each.closes] == []
+    ones = torch.ones(trace["convolution"].maps.shape)
+    reads = [len(each.terms) for each in every_explanation(trace)]
+    weight = torch.ones_like(next(make().parameters()))
+    options = {name: getattr(make(), name) for name in ("stride", "padding", "output_padding", "groups", "dilation")}
+    transpose = {1: nn.functional.conv_transpose1d, 2: nn.functional.conv_transpose2d}[len(shape) - 2]
+    expected = transpose(torch.ones(1, *shape[1:]), weight, **options)[0]
+    assert ones.shape == expected.shape
+    assert reads == expected.flatten().int().tolist()
+    trace.save(tmp_path / "trace.safetensors")
+    assert cl.load_trace(tmp_path / "trace.safetensors").explain("convolution", *explanations[7].index).closes
+
+
 class Attention(nn.Module):
     """One head by hand, and torch's own with two."""
 
@@ -269,10 +296,13 @@ def test_a_standardisation_that_is_off_does_not_close():
     assert not cl.Trace("", trace.calls, tensors=trace.tensors).explain("native_layer_norm", 3).closes
 
 
-def test_padding_with_infinity_is_unsupported_because_json_has_none():
-    trace = cl.trace(Lambda(lambda image: nn.functional.pad(image, (1, 1), value=-torch.inf)), torch.randn(1, 1, 2, 2))
-    assert trace["constant_pad_nd"].form is None
-    assert "infinity" in trace["constant_pad_nd"].reason
+def test_padding_with_minus_infinity_closes_and_goes_through_a_file(tmp_path):
+    net = Lambda(lambda image: nn.functional.max_pool2d(nn.functional.pad(image, (1, 1), value=-torch.inf), 2))
+    trace = cl.trace(net, torch.randn(1, 1, 2, 2))
+    assert trace.explain("constant_pad_nd", 0, 0, 0).total == -torch.inf
+    assert all(each.closes for each in every_explanation(trace))
+    trace.save(tmp_path / "trace.safetensors")
+    assert cl.load_trace(tmp_path / "trace.safetensors").explain("constant_pad_nd", 0, 0, 0).closes
 
 
 def test_a_constant_that_float32_rounds_closes():

@@ -56,6 +56,7 @@ class Branches(nn.Module):
         super().__init__()
         self.holes = nn.Conv2d(2, 4, 3, padding=2, dilation=2, stride=2, groups=2)
         self.mix = nn.Conv2d(4, 4, 1)
+        self.larger = nn.ConvTranspose2d(4, 2, 3, stride=2, padding=1, groups=2)
 
     def forward(self, image):
         left = self.holes(image)
@@ -64,7 +65,7 @@ class Branches(nn.Module):
         right = nn.functional.pad(right, (-1, 0, 0, -1))
         left = nn.functional.layer_norm(left, left.shape[3:]) + nn.functional.group_norm(left, 2)
         joined = torch.cat([right[:, 1:3, ::2], left[:, :2, ::2]], 1).transpose(2, 3)
-        return nn.functional.max_pool2d(joined, 2, padding=1)
+        return self.larger(nn.functional.max_pool2d(joined, 2, padding=1))
 
 
 def test_branches_holes_and_borders_are_exact():

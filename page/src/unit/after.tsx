@@ -93,6 +93,8 @@ function sentence({ call, wins, adds, readers, value }: Step): string {
       return `measured by the mean and deviation of ${readers} numbers`;
     case "normalisation":
       return `its share, beside ${readers - 1} others`;
+    case "reduction":
+      return "one of many that become one number";
     case "rearrangement":
       return "the same number, elsewhere";
     default:

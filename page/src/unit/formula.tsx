@@ -1,6 +1,7 @@
 // The form of a unit as a formula, with its own indices.
 
 import type { ComponentChildren } from "preact";
+import { fillOf } from "../explain.ts";
 import { FUNCTIONS } from "../functions.ts";
 import { count } from "../indexing.ts";
 import { exact, MINUS } from "../numbers.ts";
@@ -9,6 +10,8 @@ import type {
   Maximum,
   Normalisation,
   Pointwise,
+  Reduction,
+  Resampling,
   Standardisation,
   WeightedSum,
 } from "../types.ts";
@@ -31,6 +34,7 @@ const whole = (at: number) => <mn>{at < 0 ? `\u2212${-at}` : at}</mn>;
 
 /** Where a tap lies along an axis: a number, or "3 + 2 k". */
 function tapPlace(form: WeightedSum | Maximum, position: readonly number[], axis: number): ComponentChildren {
+  if (form.kind === "weighted_sum" && form.transposed) return spreadPlace(form, position, axis);
   const start = position[axis] * form.stride[axis] - form.padding[axis];
   const step = form.dilation[axis];
   if (form.kernel[axis] === 1) return whole(start);
@@ -47,6 +51,30 @@ function tapPlace(form: WeightedSum | Maximum, position: readonly number[], axis
       <mo>+</mo>
       {tap}
     </mrow>
+  );
+}
+
+/** Of a transposed window: which place reaches the position through a tap; only whole places are read. */
+function spreadPlace(form: WeightedSum | Maximum, position: readonly number[], axis: number) {
+  const step = form.dilation[axis];
+  const reached = (
+    <mrow>
+      {whole(position[axis] + form.padding[axis])}
+      {form.kernel[axis] > 1 && (
+        <>
+          <mo>−</mo>
+          {step > 1 && whole(step)}
+          <mi>{TAPS[axis]}</mi>
+        </>
+      )}
+    </mrow>
+  );
+  if (form.stride[axis] === 1) return reached;
+  return (
+    <mfrac>
+      {reached}
+      {whole(form.stride[axis])}
+    </mfrac>
   );
 }
 
@@ -275,6 +303,44 @@ function ContractionFormula({ opened, form }: { opened: Opened; form: Contractio
   );
 }
 
+/** The name of a layer's numbers, as many as are read. */
+function Numbers({ opened, input }: { opened: Opened; input: string }) {
+  return (
+    <msub>
+      <mtext>{layerOf(input)}</mtext>
+      <mtext>{`${opened.explanation?.terms.length ?? 0} numbers`}</mtext>
+    </msub>
+  );
+}
+
+function ReductionFormula({ opened, form }: { opened: Opened; form: Reduction }) {
+  const names = {
+    sum: "∑",
+    mean: "mean",
+    maximum: "max",
+    minimum: "min",
+    norm: "norm",
+    variance: "variance",
+  };
+  return (
+    <mrow>
+      <mo>{names[form.function]}</mo>
+      <Numbers opened={opened} input={form.input} />
+    </mrow>
+  );
+}
+
+function ResamplingFormula({ opened, form }: { opened: Opened; form: Resampling }) {
+  return (
+    <mrow>
+      <mo>∑</mo>
+      <mi>weight</mi>
+      <mo>·</mo>
+      <Numbers opened={opened} input={form.input} />
+    </mrow>
+  );
+}
+
 function StandardisationFormula({ opened, form }: { opened: Opened; form: Standardisation }) {
   const index = opened.index.slice(1).map(whole);
   return (
@@ -322,13 +388,15 @@ export function Formula({ opened }: { opened: Opened }) {
           ) : (
             <WeightedSumFormula opened={opened} form={form} />
           ))}
+        {form.kind === "reduction" && <ReductionFormula opened={opened} form={form} />}
+        {form.kind === "resampling" && <ResamplingFormula opened={opened} form={form} />}
         {form.kind === "contraction" && <ContractionFormula opened={opened} form={form} />}
         {form.kind === "standardisation" && <StandardisationFormula opened={opened} form={form} />}
         {form.kind === "maximum" && <MaximumFormula opened={opened} form={form} />}
         {form.kind === "pointwise" && <PointwiseFormula opened={opened} form={form} />}
         {form.kind === "normalisation" && <NormalisationFormula opened={opened} form={form} />}
         {form.kind === "rearrangement" &&
-          (opened.explanation?.terms.length === 0 ? <mn>{exact(form.fill ?? 0)}</mn> : termEntries(opened))}
+          (opened.explanation?.terms.length === 0 ? <mn>{exact(fillOf(form))}</mn> : termEntries(opened))}
       </math>
     </div>
   );

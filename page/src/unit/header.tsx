@@ -102,7 +102,7 @@ function LayerSteps({ opened }: { opened: Opened }) {
 export function FieldFigure({ opened }: { opened: Opened }) {
   const { sight: here, key, index, unit } = opened;
   const field = useMemo(
-    () => receptiveField(here.net.calls, { key, index }, here.shapes),
+    () => receptiveField(here.net.calls, { key, index }, here.shapes, here.numbers.weights),
     [here.net.calls, here.shapes, key, unit],
   );
   const { image } = here.trace;
@@ -140,7 +140,12 @@ function unseen({ explanation }: Opened): string {
 function litPixel({ sight: here, explanation }: Opened) {
   const term = litTerm.value === null ? undefined : explanation?.terms[litTerm.value];
   if (!term?.key.startsWith("activation/")) return null;
-  return receptiveField(here.net.calls, { key: term.key, index: term.index }, here.shapes);
+  return receptiveField(
+    here.net.calls,
+    { key: term.key, index: term.index },
+    here.shapes,
+    here.numbers.weights,
+  );
 }
 
 /** The map that the unit belongs to. Pressed, or drawn over, it opens the unit there: a hand takes over from the sliding. */

@@ -95,7 +95,7 @@ export function TermList({ opened, explanation }: Props) {
 
 /** Of a number that was only moved: the unit that made it. */
 function Origin({ opened: { sight }, term }: { opened: Opened; term: Term }) {
-  const origin = originOf(term, sight.net.calls, sight.shapes);
+  const origin = originOf(term, sight.net.calls, sight.shapes, sight.numbers.weights);
   return (
     origin && (
       <small class="quiet">

@@ -1,7 +1,7 @@
 // How what a form reads is called, and which units its readers can go to.
 
 import { movedFrom, type Read, type ShapeOf } from "../forms.ts";
-import type { Call, Unit } from "../types.ts";
+import type { Call, Tensors, Unit } from "../types.ts";
 import { nameUnit } from "../words.ts";
 
 const ACTIVATION = "activation/";
@@ -37,12 +37,13 @@ export function originOf(
   read: Pick<Read, "key" | "index">,
   calls: readonly Call[],
   shapes: ShapeOf,
+  weights: Tensors,
 ): Unit | null {
   let at: Pick<Read, "key" | "index"> = read;
   for (;;) {
     const call = calls.find(({ output }) => output === at.key);
     if (call?.form?.kind !== "rearrangement") return at === read ? null : unitOf(at);
-    const from = movedFrom(call.form, at.index, { output: shapes(call.output), of: shapes });
+    const from = movedFrom(call.form, at.index, { output: shapes(call.output), of: shapes, weights });
     if (from === null) return unitOf(at);
     at = from;
   }

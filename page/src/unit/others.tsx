@@ -93,7 +93,8 @@ interface TermButtonProps {
   readonly children?: ComponentChildren;
 }
 
-function Result({ explanation }: { explanation: Explanation }) {
+/** The value and its check. */
+export function Result({ explanation }: { explanation: Explanation }) {
   return (
     <div class="total">
       <table>
@@ -191,9 +192,16 @@ export function FunctionPart({ opened, explanation, form }: Props<Pointwise & { 
   );
 }
 
-type ProductName = "multiply" | "divide" | "power";
+type ProductName = "multiply" | "divide" | "power" | "maximum" | "minimum" | "multiply_add";
 
-const SIGNS: Readonly<Record<ProductName, string>> = { multiply: "×", divide: "÷", power: "to the power of" };
+const SIGNS: Readonly<Record<ProductName, string>> = {
+  multiply: "×",
+  divide: "÷",
+  power: "to the power of",
+  maximum: "or, if larger,",
+  minimum: "or, if smaller,",
+  multiply_add: "×",
+};
 
 /** A product, a quotient or a power of numbers at the same place. */
 export function ProductPart({ opened, explanation, form }: Props<Pointwise & { function: ProductName }>) {
@@ -203,7 +211,7 @@ export function ProductPart({ opened, explanation, form }: Props<Pointwise & { f
       <div class="side-by-side">
         {explanation.terms.map((term, i) => (
           <div key={i} class="factor">
-            {i > 0 && <span class="sign">{sign}</span>}
+            {i > 0 && <span class="sign">{i === 1 && form.function === "multiply_add" ? "+" : sign}</span>}
             <div>
               <Source opened={opened} terms={[term]} winner={null} />
               <h3>{readName(term)}</h3>
@@ -228,6 +236,8 @@ export function ProductPart({ opened, explanation, form }: Props<Pointwise & { f
 const MOVES: Readonly<Record<Rearrangement["how"], string>> = {
   reshape: "The same numbers in the same order, in another shape.",
   concatenate: "Several layers, one after the other.",
+  stack: "Several layers, side by side along a new axis.",
+  gather: "Numbers of the layer, each taken from its place.",
   permute: "The same numbers with their axes in another order.",
   slice: "A part of the layer, cut out.",
   pad: "The layer with a border around it.",
@@ -249,8 +259,8 @@ export function RearrangementPart({ opened, explanation, form }: Props<Rearrange
         </div>
       ) : (
         <p>
-          {MOVES[form.how]} This number is in the border: it is {exact(explanation.total)} whatever the net
-          reads.
+          {MOVES[form.how]} This number is not taken from it: it is {exact(explanation.total)} whatever the
+          net reads.
         </p>
       )}
       <Result explanation={explanation} />

@@ -74,6 +74,15 @@ export function termText(term: Term, explanation: Explanation): string {
       const mean = explanation.addends[0].value;
       return `(${exact(term.value)} \u2212 ${bracketed(mean)})² / ${explanation.terms.length} = ${product}`;
     }
+    case "reduction": {
+      const mean = explanation.form.function === "variance" ? explanation.addends[0].value : 0;
+      if (explanation.form.function === "norm") return `(${exact(term.value)})² = ${product}`;
+      if (explanation.form.function === "variance")
+        return `from (${exact(term.value)} \u2212 ${bracketed(mean)})²: ${product}`;
+      return term.weight === null
+        ? product
+        : `${exact(term.value)} \u00d7 ${bracketed(term.weight)} = ${product}`;
+    }
     case "weighted_sum":
       return `${exact(term.value)} \u00d7 ${bracketed(term.weight ?? 1)} = ${product}`;
     default:

@@ -11,6 +11,7 @@ import { FieldFigure, Header, layerShapes, OwnMapFigure } from "../unit/header.t
 import { TermList } from "../unit/list.tsx";
 import { unitOf } from "../unit/names.ts";
 import { FunctionPart, MaximumPart, ProductPart, RearrangementPart, Unexplained } from "../unit/others.tsx";
+import { ReductionPart } from "../unit/reduction.tsx";
 import { jumpTo, litTerm, type Opened, opened, slideTo } from "../unit/sight.ts";
 import { followSliding, isSliding } from "../unit/sliding.ts";
 import { Softmax } from "../unit/softmax.tsx";
@@ -70,7 +71,7 @@ function Arithmetic({ opened: here }: { opened: Opened }) {
   const both = { opened: here, explanation };
   switch (form.kind) {
     case "weighted_sum":
-      return form.kernel.some((length) => length > 1) ? (
+      return form.kernel.some((length) => length > 1) && !form.transposed ? (
         <Windows {...both} form={form} />
       ) : (
         <TermList {...both} />
@@ -82,7 +83,14 @@ function Arithmetic({ opened: here }: { opened: Opened }) {
     case "normalisation":
       return <Softmax {...both} form={form} />;
     case "contraction":
+    case "resampling":
       return <TermList {...both} />;
+    case "reduction":
+      return form.function === "sum" || form.function === "mean" ? (
+        <TermList {...both} />
+      ) : (
+        <ReductionPart {...both} form={form} />
+      );
     case "standardisation":
       return <StandardisationPart {...both} form={form} />;
     case "rearrangement":
@@ -96,7 +104,14 @@ function PointwisePart({ opened: here, form }: { opened: Opened; form: Pointwise
   const both = { opened: here, explanation };
   const name = form.function;
   if (name === "add") return <TermList {...both} />;
-  if (name === "multiply" || name === "divide" || name === "power")
+  if (
+    name === "maximum" ||
+    name === "minimum" ||
+    name === "multiply_add" ||
+    name === "multiply" ||
+    name === "divide" ||
+    name === "power"
+  )
     return <ProductPart {...both} form={{ ...form, function: name }} />;
   return <FunctionPart {...both} form={{ ...form, function: name }} />;
 }

@@ -2,4 +2,5 @@
 
 from convlens.geometry._reach import Reach as Reach
 from convlens.geometry._window import output_size as output_size
+from convlens.geometry._window import transposed_taps as transposed_taps
 from convlens.geometry._window import window_taps as window_taps

@@ -75,3 +75,29 @@ def window_taps(
     """
     first = place * stride - padding
     return [(tap, pixel) for tap in range(kernel_size) if 0 <= (pixel := first + tap * dilation) < size]
+
+
+def transposed_taps(
+    place: int, size: int, kernel_size: int, *, stride: int = 1, padding: int = 0, dilation: int = 1
+) -> list[tuple[int, int]]:
+    """List the taps through which the pixels of a transposed window's input reach one place of its output.
+
+    Args:
+        place: of the output, counted from 0.
+        size: length of the input along this axis, in pixels.
+        kernel_size: taps of the kernel along this axis, before dilation.
+        stride: places of the output from one pixel to the next.
+        padding: places that are cut off at each end of the output, not in total.
+        dilation: places from one tap to the next.
+
+    Returns:
+        Pairs (tap, pixel), in order of the taps, with pixel * stride - padding + tap * dilation = place.
+
+    Source:
+        Dumoulin and Visin, "A guide to convolution arithmetic for deep learning" (2016), section 4.
+
+    >>> transposed_taps(3, 4, 3, stride=2, padding=1)
+    [(0, 2), (2, 1)]
+    """
+    reached = [(tap, place + padding - tap * dilation) for tap in range(kernel_size)]
+    return [(tap, at // stride) for tap, at in reached if at % stride == 0 and 0 <= at // stride < size]

@@ -6,6 +6,8 @@ decimal; subtotals and totals are the exact sums of those. The page (`page/src/n
 
 import math
 
+import numpy as np
+
 _MOST = 2**53  # whole numbers below it are exact in float64, which is all that the page has
 _FEWEST = 4
 _MOST_DECIMALS = 20
@@ -42,6 +44,11 @@ def to_units(value: float, decimals: int) -> int:
     return math.floor(value * 10.0**decimals + 0.5)
 
 
+def round_to_units(values: np.ndarray, decimals: int) -> list[int]:
+    """Round many numbers as `to_units` does."""
+    return [int(units) for units in np.floor(values * 10.0**decimals + 0.5).tolist()]
+
+
 def format_units(units: int, decimals: int) -> str:
     """Print a whole multiple of the last decimal, with a true minus sign.
 
@@ -51,6 +58,11 @@ def format_units(units: int, decimals: int) -> str:
     digits = str(abs(units)).rjust(decimals + 1, "0")
     sign = "\N{MINUS SIGN}" if units < 0 else ""
     return sign + (f"{digits[:-decimals]}.{digits[-decimals:]}" if decimals else digits)
+
+
+def nine_digits(number: float) -> str:
+    """Print a number with nine digits, which tell any two float32 numbers apart, and a true minus sign."""
+    return f"{number:.9g}".replace("-", "\N{MINUS SIGN}")
 
 
 def format_tolerance(value: float) -> str:

@@ -73,3 +73,8 @@ def held(number: float, output: Tensor) -> float:
     if not math.isfinite(read):
         raise NoFormError("A constant that is infinity or no number has no form: JSON cannot hold it.")
     return read
+
+
+def filling(number: float, output: Tensor) -> float | None:
+    """Return what stands where no number is read, likewise; None for minus infinity."""
+    return None if number == -math.inf else held(number, output)

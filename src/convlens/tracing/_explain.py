@@ -18,6 +18,8 @@ from convlens.tracing._forms import (
     Normalisation,
     Pointwise,
     Rearrangement,
+    Reduction,
+    Resampling,
     Standardisation,
     WeightedSum,
 )
@@ -48,7 +50,9 @@ def explain_unit(call: Call, index: Index, *, numbers: Mapping[str, np.ndarray],
             f"{call.reason} Its values are in trace[{call.name!r}].maps."
         )
     read = reads(call, index, shape_of=lambda key: numbers[key].shape, weights=numbers)
-    values = np.concatenate([numbers[part.key][tuple(part.indices.T)] for part in read]).astype(np.float64)
+    # A tensor may be a single number without axes: that has one index, of no columns.
+    parts = [numbers[part.key][tuple(part.indices.T)].reshape(len(part.indices)) for part in read]
+    values = np.concatenate(parts).astype(np.float64)
     weights = [part.weights for part in read if part.weights is not None]
     factors = np.concatenate(weights) if weights else None
     with np.errstate(all="ignore"):  # as for torch, what is undefined is NaN, and what is too large infinite
@@ -95,6 +99,10 @@ def _evaluate(
         return _sum(values * factors, addends, roundings=roundings, dtype=dtype)
     if isinstance(form, Contraction):
         return _sum(values * factors, {}, roundings=len(values) + 1, dtype=dtype)
+    if isinstance(form, Resampling):  # torch adds up axis by axis
+        return _sum(values * factors, {}, roundings=len(values) + DERIVED_WEIGHT_ROUNDINGS, dtype=dtype)
+    if isinstance(form, Reduction):
+        return _reduce(form, values, factors=factors, dtype=dtype)
     if isinstance(form, Maximum):
         winner = int(values.argmax())  # NaN counts as the largest, for torch as for NumPy
         return _Evaluation(values, float(values[winner]), tolerance=0.0, addends={}, winner=winner)
@@ -102,6 +110,8 @@ def _evaluate(
         constant = {} if form.constant is None else {"constant": form.constant}
         if form.function == "add":
             return _sum(values * factors, constant, roundings=len(values) + 1, dtype=dtype)
+        if form.function == "multiply_add":
+            return _multiply_add(form, values, dtype=dtype)
         function = FUNCTIONS[form.function]
         total = function.of(values.tolist(), form)
         magnitude = abs(float(values[0]) if function.of_value else total)
@@ -111,7 +121,7 @@ def _evaluate(
         return _normalise(form, index[form.axis], values, dtype=dtype)
     assert isinstance(form, Rearrangement)
     if len(values) == 0:
-        return _Evaluation(values, form.fill, tolerance=0.0, addends={"padding": form.fill})
+        return _Evaluation(values, form.outside, tolerance=0.0, addends={"padding": form.outside})
     return _Evaluation(values, float(values[0]), tolerance=0.0, addends={})
 
 
@@ -119,6 +129,30 @@ def _sum(products: np.ndarray, addends: dict[str, float], *, roundings: int, dty
     magnitude = float(np.abs(products).sum()) + sum(map(abs, addends.values()))
     total = float(products.sum()) + sum(addends.values())
     return _Evaluation(products, total, _rounding(magnitude, roundings, dtype=dtype), addends)
+
+
+def _multiply_add(form: Pointwise, values: np.ndarray, *, dtype: torch.dtype) -> _Evaluation:
+    first, product = float(values[0]), float(values[1] * values[2]) * (form.constant or 0.0)
+    tolerance = _rounding(abs(first) + abs(product), 3, dtype=dtype)
+    return _Evaluation(values, first + product, tolerance, {"constant": form.constant or 0.0})
+
+
+def _reduce(form: Reduction, values: np.ndarray, *, factors: np.ndarray | None, dtype: torch.dtype) -> _Evaluation:
+    if factors is not None:
+        return _sum(values * factors, {}, roundings=len(values) + 2, dtype=dtype)
+    if form.function in ("maximum", "minimum"):
+        winner = int(values.argmax() if form.function == "maximum" else values.argmin())
+        return _Evaluation(values, float(values[winner]), tolerance=0.0, addends={}, winner=winner)
+    if form.function == "norm":
+        squares = values**2
+        total = math.sqrt(float(squares.sum()))
+        return _Evaluation(squares, total, _rounding(total, len(values) + 2, dtype=dtype), addends={})
+    mean, count = float(values.mean()), len(values) - form.correction
+    squares = (values - mean) ** 2 / np.float64(count)
+    # As of a standardisation: also where it is computed as the mean of squares less the square of the mean.
+    magnitude = (float((values**2).mean()) + mean**2) * len(values) / np.float64(count)
+    tolerance = _rounding(float(magnitude), len(values) + 4, dtype=dtype)
+    return _Evaluation(squares, float(squares.sum()), tolerance, addends={"mean": mean})
 
 
 def _rounding(magnitude: float, roundings: int, *, dtype: torch.dtype) -> float:

@@ -3,12 +3,15 @@
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import msgspec
 import numpy as np
 
 from convlens.tracing._forms import Call
+from convlens.tracing._printable import Printable
 from convlens.tracing._reads import Reads
+from convlens.tracing._statement import Document
 
 
 class Term(NamedTuple):
@@ -16,7 +19,7 @@ class Term(NamedTuple):
 
     Attributes:
         source: name of the layer that it was read from, or "input".
-        index: channel, row, column there (or feature); the item of the batch is left out.
+        index: channel, row, column there (or feature); the item of the batch is left out. Of a weight all of its axes.
         value: what was read.
         weight: what it is multiplied by, or None where the form has no weights.
         weight_source: name of the layer that the weight was read from, where it was computed as well; else None.
@@ -34,9 +37,25 @@ class Term(NamedTuple):
     weight_index: tuple[int, ...] | None = None
 
 
+class Channel(NamedTuple):
+    """The terms of one explanation that were read from one channel (of a vector: from one feature).
+
+    Attributes:
+        source: name of the layer, or "input".
+        channel: which one; None where the source is a single number.
+        terms: in row-major order of its window.
+        subtotal: the exact sum of what is printed of them, as printed.
+    """
+
+    source: str
+    channel: int | None
+    terms: list[Term]
+    subtotal: str
+
+
 @dataclass(frozen=True)
-class Explanation:
-    """A form evaluated at one unit. `print` it to read it.
+class Explanation(Printable):
+    """A form evaluated at one unit. `print` it to read it; a notebook shows it as a table.
 
     Attributes:
         call: the operator call that made the unit.
@@ -76,11 +95,36 @@ class Explanation:
         both_nan = math.isnan(self.total) and math.isnan(self.recorded)
         return both_nan or abs(self.difference) <= self.tolerance
 
+    @property
+    def adds(self) -> bool:
+        """Whether the value is the sum of terms and addends: it is wherever terms have weights."""
+        return self.weights is not None
+
+    @property
+    def kind(self) -> str:
+        """What makes the value of the terms: "sum", "maximum", "relu", "softmax", "reshape" ..."""
+        form = self.call.form
+        named = getattr(form, "function", None) or getattr(form, "how", None)
+        if named or self.adds or form is None:
+            return named or "sum"
+        return str(form.__struct_config__.tag).replace("_", " ")
+
+    @property
+    def unit(self) -> str:
+        """The unit's name, such as conv2[3, 5, 7]."""
+        return name_unit(self.call.name, self.index)
+
+    @property
+    def title(self) -> str:
+        """What is explained, in a line."""
+        count = len(self.products)
+        return f"{self.unit}: {self.kind} of {count} {'number' if count == 1 else 'numbers'} [{self.call.operator}]"
+
     @cached_property
     def terms(self) -> list[Term]:
         """Every number that the unit is made of, channel by channel, in row-major order of its window."""
         places = [_named(part.key, index) for part in self.reads for index in part.indices.tolist()]
-        weights = [None] * len(self.values) if self.weights is None else self.weights.tolist()
+        weights = [None] * len(places) if self.weights is None else self.weights.tolist()
         weight_places = [
             (None, None) if part.weight_key is None else _named(part.weight_key, index)
             for part in self.reads
@@ -93,12 +137,41 @@ class Explanation:
             )
         ]
 
-    def __str__(self) -> str:
-        from convlens.tracing._printed import as_text  # it reads explanations, and so imports this file
+    @property
+    def channels(self) -> list[Channel]:
+        """The terms channel by channel, each with the subtotal that is printed of it."""
+        from convlens.tracing._printed import channels_of  # it reads explanations, and so imports this file
 
-        return as_text(self)
+        return channels_of(self)
+
+    def _document(self, most: int | None) -> Document:
+        from convlens.tracing._lines import state  # it reads explanations, and so imports this file
+
+        return Document(None, [state(self, most=most)])
+
+    def _plain(self) -> dict[str, Any]:
+        return {
+            "layer": self.call.name,
+            "index": self.index,
+            "operator": self.call.operator,
+            "form": msgspec.to_builtins(self.call.form),
+            "terms": [term._asdict() for term in self.terms],
+            "addends": self.addends,
+            "total": self.total,
+            "recorded": self.recorded,
+            "difference": self.difference,
+            "tolerance": self.tolerance,
+            "closes": self.closes,
+            "winner": self.winner,
+        }
+
+
+def name_unit(layer: str, index: tuple[int, ...]) -> str:
+    """Write a unit's name, such as conv2[3, 5, 7]; a weight that is a single number has no index."""
+    return f"{layer}[{', '.join(map(str, index))}]" if index else layer
 
 
 def _named(key: str, index: list[int]) -> tuple[str, tuple[int, ...]]:
-    """Name a place in a tensor: the layer, and the index without the item of the batch."""
-    return key.split("/", 1)[1], tuple(index[1:])
+    """Name a place in a tensor: the layer, and the index without the item of the batch, which weights do not have."""
+    kind, name = key.split("/", 1)
+    return name, tuple(index if kind == "weight" else index[1:])

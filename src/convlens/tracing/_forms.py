@@ -4,6 +4,7 @@ A form names tensors by key ("activation/conv1", "weight/conv1.bias"). Indices a
 first. Explanations, receptive fields, files and the page read forms and nothing else. ARCHITECTURE.md has the table.
 """
 
+import math
 from collections.abc import Callable
 from typing import Literal
 
@@ -17,7 +18,8 @@ class WeightedSum(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_f
 
     out[n, o, p] = bias[o] + shift[o] + sum over c, k: in[n, c, p * stride - padding + k * dilation] * weight[o, c, k],
     c running over the channels of the group of o and k over the taps inside the input. (torch calls this a convolution;
-    the kernel is not flipped: it is a correlation.)
+    the kernel is not flipped: it is a correlation.) Transposed, it reads in[n, c, q] for every q and k that lead to p:
+    q * stride - padding + k * dilation = p.
 
     Attributes:
         input: key of the activation that it reads.
@@ -30,6 +32,7 @@ class WeightedSum(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_f
         padding: at each end of each axis.
         dilation: from one tap to the next, along each axis.
         divisor: of an average: "window" (all taps count), "inside" (those inside the input) or a number; else None.
+        transposed: whether input and output change places in the arithmetic of the window.
     """
 
     input: str
@@ -42,6 +45,7 @@ class WeightedSum(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_f
     padding: Numbers
     dilation: Numbers
     divisor: Literal["window", "inside"] | int | None
+    transposed: bool = False
 
 
 class Maximum(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="maximum"):
@@ -61,7 +65,9 @@ class Pointwise(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_fie
         function: add is the sum of scale * input, plus constant; multiply the product of the inputs, times constant;
             divide the first input by the second, or by constant; power is the input to the constant-th power;
             leaky_relu multiplies a negative number by constant, or by the second input; elu has constant * (e^x - 1)
-            for it; clamp keeps to low and high. The others read one number (`_functions.py`).
+            for it; clamp keeps to low and high; multiply_add adds constant times the product of the second and the
+            third input to the first; maximum and minimum choose among the inputs. The others read one number
+            (`_functions.py`).
         inputs: keys of activations or weights.
         scales: of add: one factor an input; else None.
         constant: of those that say so, or None.
@@ -71,7 +77,8 @@ class Pointwise(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_fie
 
     function: Literal["add", "multiply", "divide", "power", "relu", "leaky_relu", "elu", "selu", "gelu", "gelu_tanh",
                       "silu", "mish", "softplus", "hardsigmoid", "hardswish", "clamp", "tanh", "sigmoid", "exp", "log",
-                      "erf", "abs"]  # fmt: skip
+                      "erf", "abs", "log_sigmoid", "sign", "sin", "cos", "multiply_add", "maximum",
+                      "minimum"]  # fmt: skip
     inputs: tuple[str, ...]
     scales: tuple[float, ...] | None = None
     constant: float | None = None
@@ -125,36 +132,91 @@ class Standardisation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, t
     epsilon: float
 
 
+class Reduction(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="reduction"):
+    """One number of all those along some axes.
+
+    Attributes:
+        function: sum, mean, maximum, minimum; norm is the root of the sum of squares; variance the sum of squared
+            distances to the mean, divided by the count less `correction`.
+        input: key of the activation that it reads.
+        axes: along which the numbers lie, ascending.
+        keep: whether the output has these axes, with one place each.
+        correction: of variance, else 0.
+    """
+
+    function: Literal["sum", "mean", "maximum", "minimum", "norm", "variance"]
+    input: str
+    axes: Numbers
+    keep: bool
+    correction: float = 0.0
+
+
+class Resampling(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="resampling"):
+    """A sum over a window of each map alone whose weights change from place to place, and multiply over the axes.
+
+    out[n, c, p] = sum over k: in[n, c, starts[p] + k] * product over the axes of weights[p, k]. Upsampling, and pooling
+    whose windows are not all alike.
+
+    Attributes:
+        input: key of the activation that it reads.
+        starts: for each axis after the channel: where the window of each place begins.
+        weights: for each of these axes the key of (place, tap); a weight of 0 at the end of a row is no tap.
+    """
+
+    input: str
+    starts: tuple[Numbers, ...]
+    weights: tuple[str, ...]
+
+
 class Rearrangement(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="rearrangement"):
     """Every output number is one input number, or beside a padded input a constant.
 
     Attributes:
-        how: reshape keeps the row-major order; concatenate joins along `axis`; permute has output axis i from input
-            axis `axes[i]`; slice reads starts + index * steps; pad reads starts + index, starts being negative, and
-            is `fill` where that lies outside the input; strided reads the place start + sum of index * strides in the
-            row-major order of the input (a row of it, the same number many times, overlapping windows).
-        inputs: keys; one, but for concatenate.
-        axis: of concatenate, else 0.
+        how: reshape keeps the row-major order; concatenate joins along `axis`; stack along a new `axis`; permute has
+            output axis i from input axis `axes[i]`; slice reads starts + index * steps; pad reads starts + index,
+            starts being negative, and is `fill` where that lies outside the input; strided reads the place
+            start + sum of index * strides in the row-major order of the input (a row of it, the same number many
+            times, overlapping windows); gather reads the place that `table` names, counted on from input to input,
+            and is `fill` where that is -1.
+        inputs: keys; one, but for concatenate, stack and gather.
+        axis: of concatenate and stack, else 0.
         axes: of permute, else empty.
         starts: of slice and pad, one a dimension, else empty.
         steps: of slice, one a dimension, else empty.
-        fill: of pad, else 0.
+        fill: of pad and gather: a number, or None for minus infinity, which JSON cannot hold; else 0.
         start: of strided, else 0.
         strides: of strided, one a dimension of the output, else empty.
+        table: of gather, the key of int64 places, in the row-major order of each input, for each output number.
     """
 
-    how: Literal["reshape", "concatenate", "permute", "slice", "pad", "strided"]
+    how: Literal["reshape", "concatenate", "stack", "permute", "slice", "pad", "strided", "gather"]
     inputs: tuple[str, ...]
     axis: int = 0
     axes: Numbers = ()
     starts: Numbers = ()
     steps: Numbers = ()
-    fill: float = 0.0
+    fill: float | None = 0.0
     start: int = 0
     strides: Numbers = ()
+    table: str | None = None
+
+    @property
+    def outside(self) -> float:
+        """What stands where no number is read."""
+        return -math.inf if self.fill is None else self.fill
 
 
-Form = WeightedSum | Contraction | Maximum | Pointwise | Normalisation | Standardisation | Rearrangement
+Form = (
+    WeightedSum
+    | Contraction
+    | Maximum
+    | Pointwise
+    | Normalisation
+    | Standardisation
+    | Reduction
+    | Resampling
+    | Rearrangement
+)
 
 
 def sources(form: Form) -> tuple[str, ...]:
@@ -165,11 +227,15 @@ def sources(form: Form) -> tuple[str, ...]:
 
 
 def weight_keys(form: Form) -> tuple[str, ...]:
-    """List the keys of weights, bias and shift of a form; most have none."""
+    """List the keys of what a form reads beside numbers: weights, bias, shift, a table; most have none."""
     if isinstance(form, WeightedSum):
         return tuple(key for key in (form.weight, form.bias, form.shift) if key is not None)
     if isinstance(form, Standardisation):
         return tuple(key for key in (form.weight, form.bias) if key is not None)
+    if isinstance(form, Resampling):
+        return form.weights
+    if isinstance(form, Rearrangement) and form.table is not None:
+        return (form.table,)
     return ()
 
 

@@ -45,6 +45,10 @@ def _relu(value: float) -> float:
     return value if value > 0 or math.isnan(value) else 0.0
 
 
+def _sign(value: float) -> float:
+    return float(value > 0) - float(value < 0)  # of NaN torch makes 0, too
+
+
 def _clamp(value: float, form: Pointwise) -> float:
     low, high = form.low, form.high
     if low is not None and value < low:
@@ -90,6 +94,7 @@ FUNCTIONS: dict[str, Function] = {
     "silu": Function(_of_one(lambda value: value * _sigmoid(value)), 9),
     "mish": Function(_of_one(lambda value: value * math.tanh(_softplus(value))), 16, of_value=True),
     "softplus": Function(_of_one(_softplus), FUNCTION_ROUNDINGS),
+    "log_sigmoid": Function(_of_one(lambda value: -_softplus(-value)), FUNCTION_ROUNDINGS),
     "gelu": Function(
         _of_one(lambda value: 0.5 * value * math.erfc(-value / math.sqrt(2))), FUNCTION_ROUNDINGS, of_value=True
     ),
@@ -99,10 +104,23 @@ FUNCTIONS: dict[str, Function] = {
     "exp": Function(_of_one(lambda value: float(np.exp(value))), FUNCTION_ROUNDINGS),
     "log": Function(_of_one(lambda value: float(np.log(value))), FUNCTION_ROUNDINGS),
     "erf": Function(_of_one(math.erf), FUNCTION_ROUNDINGS),
+    "sign": Function(_of_one(_sign), 0),
+    "sin": Function(_of_one(lambda value: float(np.sin(value))), FUNCTION_ROUNDINGS),
+    "cos": Function(_of_one(lambda value: float(np.cos(value))), FUNCTION_ROUNDINGS),
+    "maximum": Function(lambda values, form: float(np.max(values)), 0),
+    "minimum": Function(lambda values, form: float(np.min(values)), 0),
     "multiply": Function(_product, 2),
     "divide": Function(_quotient, 2),  # instead of dividing by a constant torch may multiply by its reciprocal
     "power": Function(
         lambda values, form: float(np.float64(values[0]) ** np.float64(form.constant)), FUNCTION_ROUNDINGS
     ),
 }
-TAKES_TWO = {"leaky_relu", "divide"}  # where there is no constant
+
+
+def takes_inputs(form: Pointwise) -> int | None:
+    """Count the inputs that a function has; None for any number."""
+    if form.function in ("add", "multiply", "maximum", "minimum"):
+        return None
+    if form.function in ("leaky_relu", "divide") and form.constant is None:
+        return 2
+    return 3 if form.function == "multiply_add" else 1

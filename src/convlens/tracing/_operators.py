@@ -4,6 +4,8 @@ from convlens.tracing import (  # noqa: F401  # each adds its entries to the tab
     _operators_functions,
     _operators_moves,
     _operators_norms,
+    _operators_reductions,
+    _operators_resampling,
     _operators_sums,
 )
 from convlens.tracing._entries import OPERATORS as OPERATORS

@@ -19,12 +19,16 @@ def _function_entry(function: Any, *, constant: float | None = None) -> Entry:
     return entry
 
 
-for _name in ("relu", "tanh", "sigmoid", "silu", "mish", "hardsigmoid", "hardswish", "exp", "log", "erf", "abs"):
+for _name in ("relu", "tanh", "sigmoid", "silu", "mish", "hardsigmoid", "hardswish", "exp", "log", "erf", "abs",
+              "sign", "sin", "cos"):  # fmt: skip
     entry_for(getattr(aten, _name).default, getattr(aten, f"{_name}_").default)(_function_entry(_name))
 for _name, _exponent in (("sqrt", 0.5), ("rsqrt", -0.5), ("reciprocal", -1.0)):
     entry_for(getattr(aten, _name).default, getattr(aten, f"{_name}_").default)(
         _function_entry("power", constant=_exponent)
     )
+
+
+entry_for(aten.log_sigmoid_forward.default)(_function_entry("log_sigmoid"))
 
 
 @entry_for(aten.neg.default, aten.neg_.default)
@@ -118,3 +122,25 @@ entry_for(aten.div.Tensor, aten.div_.Tensor, aten.div.Scalar, aten.div_.Scalar)(
 @entry_for(aten.pow.Tensor_Scalar, aten.pow_.Scalar)
 def _power(reader: Reader, call: dict[str, Any], output: Tensor) -> Form:
     return Pointwise("power", (reader.activation(call["self"]),), constant=held(call["exponent"], output))
+
+
+for _name in ("maximum", "minimum"):
+    entry_for(getattr(aten, _name).default)(_two_entry(_name))
+
+
+@entry_for(aten.addcmul.default, aten.addcmul_.default)
+def _multiply_add(reader: Reader, call: dict[str, Any], output: Tensor) -> Form:
+    keys = tuple(reader.number(call[name]) for name in ("self", "tensor1", "tensor2"))
+    return Pointwise("multiply_add", keys, constant=held(call["value"], output))
+
+
+@entry_for(aten.celu.default, aten.celu_.default)
+def _celu(reader: Reader, call: dict[str, Any], output: Tensor) -> Form:
+    if call["alpha"] != 1:
+        raise NoFormError("CELU has a form with an alpha of 1, where it is ELU.")
+    return Pointwise("elu", (reader.activation(call["self"]),), constant=1.0)
+
+
+@entry_for(aten.square.default, aten.square_.default)
+def _square(reader: Reader, call: dict[str, Any], output: Tensor) -> Form:
+    return Pointwise("power", (reader.activation(call["self"]),), constant=2.0)

@@ -8,18 +8,23 @@ from torch import Tensor
 
 from convlens.tracing._entries import Entry, NoFormError, Reader, entry_for, per_axis
 from convlens.tracing._forms import Contraction, Form, Maximum, WeightedSum
+from convlens.tracing._operators_reductions import reduced
+from convlens.tracing._operators_resampling import cut_average, uneven_average
 
 aten = torch.ops.aten
 
 
 @entry_for(aten.convolution.default)
 def _convolution(reader: Reader, call: dict[str, Any], output: Tensor) -> Form:
-    if call["transposed"]:
-        raise NoFormError("A transposed convolution has no form yet.")
     axes = output.dim() - 2
+    weight = call["weight"]
+    if call["transposed"]:  # whose weights are (input channel, output channel of the group, tap ...)
+        groups = call["groups"]
+        parts = weight.reshape(groups, -1, *weight.shape[1:]).transpose(1, 2)
+        weight = parts.reshape(groups * weight.shape[1], -1, *weight.shape[2:])
     return WeightedSum(
         input=reader.activation(call["input"]),
-        weight=reader.weight(call["weight"], "weight"),
+        weight=reader.weight(weight, "weight"),
         bias=None if call["bias"] is None else reader.weight(call["bias"], "bias"),
         shift=None,
         groups=call["groups"],
@@ -28,6 +33,7 @@ def _convolution(reader: Reader, call: dict[str, Any], output: Tensor) -> Form:
         padding=per_axis(call["padding"], axes),
         dilation=per_axis(call["dilation"], axes),
         divisor=None,
+        transposed=call["transposed"],
     )
 
 
@@ -86,7 +92,7 @@ def _average_pool_entry(axes: int) -> Entry:
     def entry(reader: Reader, call: dict[str, Any], output: Tensor) -> Form:
         _want_batch(output, axes=axes)
         if call["ceil_mode"]:
-            raise NoFormError("Average pooling with ceil_mode has no form yet.")
+            return cut_average(reader, call, output)
         padding = per_axis(call["padding"], axes)
         kernel = per_axis(call["kernel_size"], axes)
         counted = call["count_include_pad"] or not any(padding)
@@ -105,39 +111,63 @@ entry_for(aten.avg_pool2d.default)(_average_pool_entry(2))
 entry_for(aten.avg_pool3d.default)(_average_pool_entry(3))
 
 
-@entry_for(aten._adaptive_avg_pool2d.default)
-def _adaptive_average_pool(reader: Reader, call: dict[str, Any], output: Tensor) -> Form:
-    _want_batch(output, axes=2)
+def _even_windows(call: dict[str, Any], output: Tensor) -> list[int] | None:
+    """Return the sides of the windows of adaptive pooling where they are all alike."""
     sizes = list(zip(call["self"].shape[2:], output.shape[2:], strict=True))
-    if any(before % after for before, after in sizes):
-        raise NoFormError("Adaptive pooling has a form where the output's size divides the input's.")
-    kernel = [before // after for before, after in sizes]
-    return _average(reader.activation(call["self"]), kernel=kernel, stride=kernel, padding=(0, 0), divisor="window")
+    return None if any(before % after for before, after in sizes) else [before // after for before, after in sizes]
+
+
+@entry_for(aten._adaptive_avg_pool2d.default, aten._adaptive_avg_pool3d.default)
+def _adaptive_average_pool(reader: Reader, call: dict[str, Any], output: Tensor) -> Form:
+    axes = len(call["output_size"])
+    _want_batch(output, axes=axes)
+    kernel = _even_windows(call, output)
+    if kernel is None:
+        return uneven_average(reader, call, output)
+    padding = [0] * axes
+    return _average(reader.activation(call["self"]), kernel=kernel, stride=kernel, padding=padding, divisor="window")
+
+
+@entry_for(aten.adaptive_max_pool2d.default, aten.adaptive_max_pool3d.default)
+def _adaptive_max_pool(reader: Reader, call: dict[str, Any], output: Tensor) -> Form:
+    axes = len(call["output_size"])
+    _want_batch(output, axes=axes)
+    kernel = _even_windows(call, output)
+    if kernel is None:
+        raise NoFormError("Adaptive max pooling has a form where the output's size divides the input's.")
+    sides = tuple(kernel)
+    return Maximum(reader.activation(call["self"]), sides, sides, padding=(0,) * axes, dilation=(1,) * axes)
 
 
 @entry_for(aten.mean.dim)
 def _mean(reader: Reader, call: dict[str, Any], output: Tensor) -> Form:
     before = call["self"]
     averaged = sorted(axis % before.dim() for axis in call["dim"] or range(before.dim()))
-    if averaged != list(range(2, before.dim())) or not call["keepdim"]:
-        raise NoFormError("A mean has a form as global average pooling: over all rows and columns, which are kept.")
-    kernel = before.shape[2:]
+    if before.dim() < 3 or averaged != list(range(2, before.dim())) or not call["keepdim"]:
+        return reduced(reader, call, "mean")
+    kernel = before.shape[2:]  # global average pooling
     return _average(
         reader.activation(before), kernel=kernel, stride=kernel, padding=[0] * len(kernel), divisor="window"
     )
 
 
-@entry_for(aten.max_pool2d_with_indices.default)
-def _max_pool(reader: Reader, call: dict[str, Any], output: Tensor) -> Form:
-    _want_batch(output, axes=2)
-    kernel = per_axis(call["kernel_size"], 2)
-    return Maximum(
-        input=reader.activation(call["self"]),
-        kernel=kernel,
-        stride=per_axis(call["stride"], 2) or kernel,
-        padding=per_axis(call["padding"], 2),
-        dilation=per_axis(call["dilation"], 2),
-    )
+def _max_pool_entry(axes: int) -> Entry:
+    def entry(reader: Reader, call: dict[str, Any], output: Tensor) -> Form:
+        _want_batch(output, axes=axes)
+        kernel = per_axis(call["kernel_size"], axes)
+        return Maximum(
+            input=reader.activation(call["self"]),
+            kernel=kernel,
+            stride=per_axis(call["stride"], axes) or kernel,
+            padding=per_axis(call["padding"], axes),
+            dilation=per_axis(call["dilation"], axes),
+        )
+
+    return entry
+
+
+entry_for(aten.max_pool2d_with_indices.default)(_max_pool_entry(2))
+entry_for(aten.max_pool3d_with_indices.default)(_max_pool_entry(3))
 
 
 def _want_batch(output: Tensor, *, axes: int) -> None:

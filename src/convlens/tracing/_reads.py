@@ -1,12 +1,13 @@
 """Which numbers an output number is made of: one function for all forms, and its inverse for whole masks."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 from typing import NamedTuple
 
 import numpy as np
 
-from convlens.geometry import window_taps
+from convlens.geometry import transposed_taps, window_taps
 from convlens.tracing._forms import (
     Call,
     Contraction,
@@ -14,6 +15,8 @@ from convlens.tracing._forms import (
     Normalisation,
     Pointwise,
     Rearrangement,
+    Reduction,
+    Resampling,
     Standardisation,
     WeightedSum,
 )
@@ -81,6 +84,12 @@ def reads(
     if isinstance(form, Standardisation):
         shape = shape_of(form.input)
         return [Reads(form.input, _members(form, index, shape), None)]
+    if isinstance(form, Reduction):
+        return [_reduced_reads(form, index, shape_of(form.input))]
+    if isinstance(form, Resampling):
+        return [_resampled_reads(form, index, weights)]
+    if form.table is not None:
+        return [_gathered_read(form, int(weights[form.table][index]), shape_of)]
     return [_rearranged_read(form, index, shape_of, output_shape=shape_of(call.output))]
 
 
@@ -89,6 +98,42 @@ def _contracted_reads(form: Contraction, index: Index, *, count: int, numbers: M
     left[:, -1] = right[:, -2] = np.arange(count)
     weights = numbers[form.right][tuple(right.T)].astype(np.float64)
     return Reads(form.left, left, weights, form.right, right)
+
+
+def _grid(spans: Sequence[Sequence[int]]) -> np.ndarray:
+    """List every choice of one number from each span, in row-major order; one row a choice."""
+    return np.stack([places.reshape(-1) for places in np.meshgrid(*spans, indexing="ij")], axis=1)
+
+
+def _reduced_reads(form: Reduction, index: Index, shape: Shape) -> Reads:
+    places = iter(index)
+    spans = []
+    for axis, size in enumerate(shape):
+        at = next(places) if form.keep or axis not in form.axes else 0
+        spans.append(range(size) if axis in form.axes else range(at, at + 1))
+    indices = _grid(spans)
+    weight = {"sum": 1.0, "mean": 1 / max(len(indices), 1)}.get(form.function)
+    return Reads(form.input, indices, None if weight is None else np.full(len(indices), weight))
+
+
+def _resampled_reads(form: Resampling, index: Index, weights: Mapping[str, np.ndarray]) -> Reads:
+    rows = [weights[key][place].astype(np.float64) for key, place in zip(form.weights, index[2:], strict=True)]
+    rows = [np.trim_zeros(row, "b") for row in rows]
+    firsts = [starts[place] for starts, place in zip(form.starts, index[2:], strict=True)]
+    spans = [range(first, first + len(row)) for first, row in zip(firsts, rows, strict=True)]
+    products = math.prod(np.ix_(*rows), start=np.ones(()))
+    return Reads(form.input, _with_prefix([index[:2]], _grid(spans)), np.asarray(products).reshape(-1))
+
+
+def _gathered_read(form: Rearrangement, place: int, shape_of: Callable[[str], Shape]) -> Reads:
+    if place < 0:
+        return Reads(form.inputs[0], np.empty((0, len(shape_of(form.inputs[0]))), dtype=np.int64), None)
+    for key in form.inputs:  # the loop ends at the input that holds the place
+        count = math.prod(shape_of(key))
+        if place < count:
+            break
+        place -= count
+    return Reads(key, np.array([np.unravel_index(place, shape_of(key))], dtype=np.int64), None)
 
 
 def _members(form: Standardisation, index: Index, shape: Shape) -> np.ndarray:
@@ -101,15 +146,14 @@ def _members(form: Standardisation, index: Index, shape: Shape) -> np.ndarray:
         size = shape[1] // form.groups
         first: int = index[1] // size * size
         spans[1] = range(first, first + size)
-    grid = np.meshgrid(*spans, indexing="ij")
-    return np.stack([places.reshape(-1) for places in grid], axis=1)
+    return _grid(spans)
 
 
 def _window(form: WeightedSum | Maximum, place: Index, size: Shape) -> tuple[np.ndarray, np.ndarray]:
     """List taps and pixels under a window, each as rows of one column an axis, in row-major order."""
+    taps_of = transposed_taps if isinstance(form, WeightedSum) and form.transposed else window_taps
     axes = [
-        window_taps(place[axis], size[axis], form.kernel[axis], **_slide(form, axis))
-        for axis in range(len(form.kernel))
+        taps_of(place[axis], size[axis], form.kernel[axis], **_slide(form, axis)) for axis in range(len(form.kernel))
     ]
     pairs = list(product(*axes))
     table = np.array(pairs, dtype=np.int64).reshape(len(pairs), len(axes), 2)  # without axes: one tap, no coordinates
@@ -161,6 +205,8 @@ def _rearranged_read(
             if source[form.axis] < length:
                 break
             source[form.axis] -= length
+    elif form.how == "stack":
+        key = form.inputs[source.pop(form.axis)]
     elif form.how == "permute":
         for output_axis, input_axis in enumerate(form.axes):
             source[input_axis] = index[output_axis]

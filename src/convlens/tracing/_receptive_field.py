@@ -1,5 +1,6 @@
 """Which pixels can reach a unit: forms followed back, call by call, as masks."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -14,6 +15,8 @@ from convlens.tracing._forms import (
     Maximum,
     Normalisation,
     Pointwise,
+    Reduction,
+    Resampling,
     Standardisation,
     WeightedSum,
     sources,
@@ -39,7 +42,12 @@ class ReceptiveField:
 
 
 def receptive_field(
-    calls: Sequence[Call], position: int, index: Index, *, shapes: Mapping[str, Shape]
+    calls: Sequence[Call],
+    position: int,
+    index: Index,
+    *,
+    shapes: Mapping[str, Shape],
+    weights: Mapping[str, np.ndarray],
 ) -> ReceptiveField:
     """Follow one unit back to the pixels.
 
@@ -48,6 +56,7 @@ def receptive_field(
         position: of the call that made the unit.
         index: into that call's whole output, item of the batch first.
         shapes: of the tensors of all keys.
+        weights: tensors of the keys that begin with "weight/".
 
     Returns:
         Exactly the pixels that it reads: a change of any other one leaves it as it is.
@@ -67,10 +76,12 @@ def receptive_field(
                 f"A receptive field follows forms from layer to layer. Received a unit of {calls[position].name!r}, "
                 f"which depends on {call.name!r}, operator={call.operator}. {call.reason}"
             )
-        for key, read in zip(sources(call.form), _read_masks(call.form, mask, shapes), strict=True):
+        for key, read in zip(
+            sources(call.form), _read_masks(call.form, mask, shapes=shapes, weights=weights), strict=True
+        ):
             if key == INPUT or key.startswith("activation/"):
                 masks[key] = masks[key] | read if key in masks else read
-    pixels = masks.get(INPUT, np.zeros(shapes[INPUT], dtype=bool))[index[0]]
+    pixels = masks.get(INPUT, np.zeros(shapes[INPUT], dtype=bool)).any(axis=0)  # whichever item of the batch it is
     return ReceptiveField(pixels, rows=_extent(pixels, axis=-2), columns=_extent(pixels, axis=-1))
 
 
@@ -80,7 +91,9 @@ def _extent(pixels: np.ndarray, *, axis: int) -> tuple[int, int]:
     return (int(found[0]), int(found[-1]) + 1) if len(found) else (0, 0)
 
 
-def _read_masks(form: Form, mask: np.ndarray, shapes: Mapping[str, Shape]) -> list[np.ndarray]:
+def _read_masks(
+    form: Form, mask: np.ndarray, *, shapes: Mapping[str, Shape], weights: Mapping[str, np.ndarray]
+) -> list[np.ndarray]:
     """Turn a mask of output units into masks of what they read: one an input, in the form's order."""
     if isinstance(form, WeightedSum):
         return [_window_mask(form, _channels_read(form, mask, shapes[form.input]), shapes[form.input])]
@@ -95,6 +108,20 @@ def _read_masks(form: Form, mask: np.ndarray, shapes: Mapping[str, Shape]) -> li
         return [np.broadcast_to(rows, shapes[form.left]), np.broadcast_to(columns, shapes[form.right])]
     if isinstance(form, Standardisation):
         return [_set_mask(form, mask)]
+    if isinstance(form, Reduction):
+        kept = mask if form.keep else np.expand_dims(mask, form.axes)
+        return [np.broadcast_to(kept, shapes[form.input])]
+    if isinstance(form, Resampling):
+        return [_resampled_mask(form, mask, shape=shapes[form.input], weights=weights)]
+    if form.table is not None:
+        places = weights[form.table][mask]
+        counts = [math.prod(shapes[key]) for key in form.inputs]
+        read = np.zeros(sum(counts), dtype=bool)
+        read[places[places >= 0]] = True
+        parts = np.split(read, np.cumsum(counts[:-1]))
+        return [part.reshape(shapes[key]) for key, part in zip(form.inputs, parts, strict=True)]
+    if form.how == "stack":
+        return list(np.moveaxis(mask, form.axis, 0))
     if form.how == "reshape":
         return [mask.reshape(shapes[form.inputs[0]])]
     if form.how == "permute":
@@ -121,6 +148,18 @@ def _read_masks(form: Form, mask: np.ndarray, shapes: Mapping[str, Shape]) -> li
     return np.split(mask, ends[:-1], axis=form.axis)
 
 
+def _resampled_mask(
+    form: Resampling, mask: np.ndarray, *, shape: Shape, weights: Mapping[str, np.ndarray]
+) -> np.ndarray:
+    """Spread marks along one axis after the other to the pixels that the places there are made of."""
+    for axis, (starts, key) in enumerate(zip(form.starts, form.weights, strict=True), start=2):
+        reads = np.zeros((len(starts), shape[axis]), dtype=bool)
+        for place, (start, row) in enumerate(zip(starts, weights[key], strict=True)):
+            reads[place, start : start + len(np.trim_zeros(row, "b"))] = True
+        mask = np.moveaxis(np.moveaxis(mask, axis, -1) @ reads, -1, axis)
+    return mask
+
+
 def _set_mask(form: Standardisation, mask: np.ndarray) -> np.ndarray:
     """Mark every number of a set of which one is marked."""
     if 1 not in form.axes:
@@ -140,19 +179,28 @@ def _channels_read(form: WeightedSum, mask: np.ndarray, input_shape: Shape) -> n
 
 
 def _window_mask(form: WeightedSum | Maximum, mask: np.ndarray, input_shape: Shape) -> np.ndarray:
-    """Mark every pixel under a window whose place is marked."""
+    """Mark every pixel under a window whose place is marked; of a transposed one, every pixel that reaches it."""
+    transposed = isinstance(form, WeightedSum) and form.transposed
     read = np.zeros(input_shape, dtype=bool)
+    # Which of the two slides, and what it slides over.
+    counts, sizes = mask.shape[2:], input_shape[2:]
+    if transposed:
+        counts, sizes = sizes, counts
     for taps in product(*map(range, form.kernel)):
         # Along each axis: the places p for which p * stride - padding + tap * dilation lies inside the input.
         starts = [tap * step - pad for tap, step, pad in zip(taps, form.dilation, form.padding, strict=True)]
         places, pixels = [], []
-        for start, stride, size, count in zip(starts, form.stride, input_shape[2:], mask.shape[2:], strict=True):
+        for start, stride, size, count in zip(starts, form.stride, sizes, counts, strict=True):
             first = max(0, -(start // stride))
             last = min(count, (size - 1 - start) // stride + 1)
             places.append(slice(first, max(first, last)))
             pixels.append(slice(first * stride + start, max(first, last) * stride + start, stride))
         if all(place.stop > place.start for place in places):
-            read[(..., *_clipped(pixels, input_shape[2:]))] |= mask[(..., *places)]
+            under = (..., *_clipped(pixels, sizes))
+            if transposed:
+                read[(..., *places)] |= mask[under]
+            else:
+                read[under] |= mask[(..., *places)]
     return read
 
 

@@ -1,5 +1,6 @@
 """Evaluate a form for a whole output at once, in torch: in any float type, and differentiable by autograd."""
 
+import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
 
@@ -14,6 +15,8 @@ from convlens.tracing._forms import (
     Normalisation,
     Pointwise,
     Rearrangement,
+    Reduction,
+    Resampling,
     Standardisation,
     WeightedSum,
 )
@@ -26,7 +29,7 @@ def evaluate(form: Form, numbers: Mapping[str, Tensor], *, shape: Shape) -> Tens
 
     Args:
         form: of the call.
-        numbers: the tensors that it names, by key, all of the type to compute in.
+        numbers: the tensors that it names, by key, all (but for tables of places) of the type to compute in.
         shape: of the call's output.
 
     Returns:
@@ -47,7 +50,14 @@ def evaluate(form: Form, numbers: Mapping[str, Tensor], *, shape: Shape) -> Tens
         return function(numbers[form.input], form.axis)
     if isinstance(form, Standardisation):
         return _standardise(form, numbers)
-    return _rearrange(form, [numbers[key] for key in form.inputs], shape=shape)
+    if isinstance(form, Reduction):
+        return _reduce(form, numbers[form.input])
+    if isinstance(form, Resampling):
+        return _resample(form, numbers)
+    inputs = [numbers[key] for key in form.inputs]
+    if form.table is not None:
+        return _gather(inputs, numbers[form.table], fill=form.outside)
+    return _rearrange(form, inputs, shape=shape)
 
 
 def _weighted_sum(form: WeightedSum, numbers: Mapping[str, Tensor], *, shape: Shape) -> Tensor:
@@ -64,8 +74,23 @@ def _weighted_sum(form: WeightedSum, numbers: Mapping[str, Tensor], *, shape: Sh
         return scaled if bias is None else scaled + bias.reshape(-1, *[1] * axes)
     if axes == 0:
         return F.linear(maps, weight, bias)
+    if form.transposed:
+        return _transposed(form, maps, weight, bias=bias, shape=shape)
     convolve = (F.conv1d, F.conv2d, F.conv3d)[axes - 1]
     return convolve(maps, weight, bias, form.stride, form.padding, form.dilation, form.groups)
+
+
+def _transposed(form: WeightedSum, maps: Tensor, weight: Tensor, *, bias: Tensor | None, shape: Shape) -> Tensor:
+    # torch has the weights as (input channel, output channel of the group, tap ...).
+    parts = weight.reshape(form.groups, -1, *weight.shape[1:]).transpose(1, 2)
+    weight = parts.reshape(maps.shape[1], -1, *form.kernel)
+    convolve = (F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d)[len(form.kernel) - 1]
+    axes = zip(maps.shape[2:], form.kernel, form.stride, form.padding, form.dilation, shape[2:], strict=True)
+    beyond = [
+        found - ((size - 1) * stride - 2 * padding + dilation * (kernel - 1) + 1)
+        for size, kernel, stride, padding, dilation, found in axes
+    ]
+    return convolve(maps, weight, bias, form.stride, form.padding, beyond, form.groups, form.dilation)
 
 
 def _average(form: WeightedSum, maps: Tensor, *, shape: Shape) -> Tensor:
@@ -94,12 +119,17 @@ def _padded(form: WeightedSum | Maximum, maps: Tensor, *, shape: Shape, fill: fl
     return F.pad(maps, ends, value=fill) if any(ends) else maps
 
 
+def divide_into_sets(form: Standardisation, maps: Tensor) -> tuple[Tensor, Sequence[int]]:
+    """Shape numbers so that each set lies along axes of its own, and say which these are."""
+    if 1 not in form.axes:
+        return maps, form.axes
+    sets = maps.reshape(len(maps), form.groups, -1, *maps.shape[2:])  # the channels of a group lie along axis 2
+    return sets, tuple(axis + (axis > 0) for axis in form.axes)
+
+
 def _standardise(form: Standardisation, numbers: Mapping[str, Tensor]) -> Tensor:
     maps = numbers[form.input]
-    sets, axes = maps, form.axes
-    if 1 in form.axes:  # the channels of a group lie along axis 2
-        sets = maps.reshape(len(maps), form.groups, -1, *maps.shape[2:])
-        axes = tuple(axis + (axis > 0) for axis in form.axes)
+    sets, axes = divide_into_sets(form, maps)
     mean = sets.mean(axes, keepdim=True)
     variance = (sets - mean).square().mean(axes, keepdim=True)
     result = ((sets - mean) * (variance + form.epsilon).rsqrt()).reshape(maps.shape)
@@ -108,12 +138,48 @@ def _standardise(form: Standardisation, numbers: Mapping[str, Tensor]) -> Tensor
     return result if form.bias is None else result + numbers[form.bias]
 
 
+def _reduce(form: Reduction, numbers: Tensor) -> Tensor:
+    axes, keep = form.axes, form.keep
+    if form.function == "sum":
+        return numbers.sum(axes, keepdim=keep)
+    if form.function == "mean":
+        return numbers.mean(axes, keepdim=keep)
+    if form.function == "norm":
+        return torch.linalg.vector_norm(numbers, dim=axes, keepdim=keep)
+    if form.function == "variance":
+        return numbers.var(axes, correction=form.correction, keepdim=keep)
+    others = [axis for axis in range(numbers.dim()) if axis not in axes]
+    rows = numbers.permute(*others, *axes).flatten(len(others))
+    # Of equal numbers one alone is taken; amax would divide a gradient among them.
+    taken = (rows.max(-1) if form.function == "maximum" else rows.min(-1)).values
+    return taken.reshape([1 if axis in axes else size for axis, size in enumerate(numbers.shape)]) if keep else taken
+
+
+def _resample(form: Resampling, numbers: Mapping[str, Tensor]) -> Tensor:
+    maps = numbers[form.input]
+    for axis, (starts, key) in enumerate(zip(form.starts, form.weights, strict=True), start=2):
+        weights = numbers[key]
+        places = torch.tensor(starts, device=maps.device)[:, None] + torch.arange(weights.shape[1], device=maps.device)
+        size = maps.shape[axis]
+        matrix = weights.new_zeros(len(starts), size).scatter_add(1, places.clamp(max=size - 1), weights)
+        maps = (maps.movedim(axis, -1) @ matrix.to(maps.dtype).T).movedim(-1, axis)
+    return maps
+
+
+def _gather(inputs: Sequence[Tensor], table: Tensor, *, fill: float) -> Tensor:
+    numbers = torch.cat([each.reshape(-1) for each in inputs])
+    taken = numbers[table.clamp(min=0)]
+    return torch.where(table < 0, fill, taken) if (table < 0).any() else taken
+
+
 def _rearrange(form: Rearrangement, inputs: Sequence[Tensor], *, shape: Shape) -> Tensor:
     first = inputs[0]
     if form.how == "reshape":
         return first.reshape(shape)
     if form.how == "concatenate":
         return torch.cat(list(inputs), form.axis)
+    if form.how == "stack":
+        return torch.stack(list(inputs), form.axis)
     if form.how == "permute":
         return first.permute(form.axes)
     if form.how == "slice":
@@ -123,7 +189,7 @@ def _rearrange(form: Rearrangement, inputs: Sequence[Tensor], *, shape: Shape) -
         ends: list[int] = []
         for start, size, count in reversed(list(zip(form.starts, first.shape, shape, strict=True))):
             ends += [-start, start + count - size]
-        return F.pad(first, ends, value=form.fill)
+        return F.pad(first, ends, value=form.outside)
     places = torch.full((), form.start, device=first.device)
     for stride, size in zip(form.strides, shape, strict=True):
         places = places[..., None] + stride * torch.arange(size, device=first.device)
@@ -165,6 +231,9 @@ POINTWISE: dict[str, Callable[[Sequence[Tensor], Pointwise], Tensor]] = {
     "clamp": lambda inputs, form: inputs[0].clamp(
         -math.inf if form.low is None else form.low, math.inf if form.high is None else form.high
     ),
+    "multiply_add": lambda inputs, form: inputs[0] + inputs[1] * inputs[2] * (form.constant or 0.0),
+    "maximum": lambda inputs, form: functools.reduce(torch.maximum, inputs),
+    "minimum": lambda inputs, form: functools.reduce(torch.minimum, inputs),
     "gelu_tanh": lambda inputs, form: F.gelu(inputs[0], approximate="tanh"),
     **{
         name: _of_one(function)
@@ -183,6 +252,10 @@ POINTWISE: dict[str, Callable[[Sequence[Tensor], Pointwise], Tensor]] = {
             "log": torch.log,
             "erf": torch.erf,
             "abs": torch.abs,
+            "log_sigmoid": F.logsigmoid,
+            "sign": torch.sign,
+            "sin": torch.sin,
+            "cos": torch.cos,
         }.items()
     },
 }

@@ -22,12 +22,14 @@ from convlens.tracing._forms import (
     Normalisation,
     Pointwise,
     Rearrangement,
+    Reduction,
+    Resampling,
     Standardisation,
     WeightedSum,
     sources,
     weight_keys,
 )
-from convlens.tracing._functions import TAKES_TWO
+from convlens.tracing._functions import takes_inputs
 from convlens.tracing._receptive_field import INPUT
 
 _HEADER = "convlens.trace"  # the key in the file's metadata
@@ -84,7 +86,7 @@ def read_trace(path: Path) -> tuple[TraceHeader, dict[str, Tensor], Tensor | Non
     shapes = {key: tuple(tensor.shape) for key, tensor in tensors.items()}
     known = {INPUT, *(key for key in shapes if key.startswith("weight/"))}
     for call in header.calls:
-        problem = _contradiction(call, shapes, known)
+        problem = _contradiction(call, shapes, known) or _reads_outside(call.form, tensors)
         if problem:
             raise TraceFileError(
                 f"A trace's forms fit its tensors. Received path={str(path)!r}, call={call.name!r}: {problem}. "
@@ -114,6 +116,20 @@ def _contradiction(call: Call, shapes: dict[str, tuple[int, ...]], known: set[st
     return None if expected == found else f"its output is {found}, its form makes {expected}"
 
 
+def _reads_outside(form: Form | None, tensors: dict[str, Tensor]) -> str | None:
+    """Say which places that are written in tensors lie outside of what is read, or None."""
+    if isinstance(form, Rearrangement) and form.table is not None:
+        table, count = tensors[form.table], sum(tensors[key].numel() for key in form.inputs)
+        if table.dtype != torch.int64 or (table.numel() and not -1 <= int(table.min()) <= int(table.max()) < count):
+            return f"the table {form.table!r} names places that are not there"
+    if isinstance(form, Resampling):
+        for starts, key, size in zip(form.starts, form.weights, tensors[form.input].shape[2:], strict=True):
+            taps = [len(np.trim_zeros(row, "b")) for row in tensors[key].float().numpy()]
+            if any(start + count > size for start, count in zip(starts, taps, strict=True)):
+                return f"the weights {key!r} lie over more than {size} places"
+    return None
+
+
 def _output_shape(form: Form, shapes: dict[str, tuple[int, ...]], *, output: tuple[int, ...]) -> tuple[int, ...]:
     """Work out a form's output shape (of a reshape and a slice: check it); raise where its parts do not fit."""
     before = [shapes[key] for key in sources(form)]
@@ -128,14 +144,17 @@ def _output_shape(form: Form, shapes: dict[str, tuple[int, ...]], *, output: tup
         return (*left[:-1], right[-1])
     if isinstance(form, Pointwise):
         return _broadcast(before, form)
+    if isinstance(form, Reduction):
+        return _reduced(form, before[0])
+    if isinstance(form, Resampling):
+        return _resampled(form, before[0], [shapes[key] for key in form.weights])
     if isinstance(form, Rearrangement):
-        return _rearranged(form, before, output)
+        return _rearranged(form, before, output, table=None if form.table is None else shapes[form.table])
     _want_axes(form, len(before[0]) - 2)
+    windows = zip(before[0][2:], form.kernel, form.stride, form.padding, form.dilation, output[2:], strict=True)
     places = tuple(
-        output_size(size, kernel, stride=stride, padding=padding, dilation=dilation)
-        for size, kernel, stride, padding, dilation in zip(
-            before[0][2:], form.kernel, form.stride, form.padding, form.dilation, strict=True
-        )
+        _places(form, size, kernel, stride=stride, padding=padding, dilation=dilation, found=found)
+        for size, kernel, stride, padding, dilation, found in windows
     )
     channels = before[0][1]
     if isinstance(form, WeightedSum) and form.weight is not None:
@@ -152,6 +171,21 @@ def _output_shape(form: Form, shapes: dict[str, tuple[int, ...]], *, output: tup
     return (before[0][0], channels, *places)
 
 
+def _places(
+    form: WeightedSum | Maximum, size: int, kernel: int, *, stride: int, padding: int, dilation: int, found: int
+) -> int:
+    """Count the places of a window along one axis; as many as were found, where there may be more or fewer."""
+    if not isinstance(form, WeightedSum):  # with ceil_mode a last window may begin inside and end outside
+        fewest = output_size(size, kernel, stride=stride, padding=padding, dilation=dilation)
+        return found if found == fewest + 1 and fewest * stride < size + padding else fewest
+    if not form.transposed:
+        return output_size(size, kernel, stride=stride, padding=padding, dilation=dilation)
+    if min(kernel, stride, dilation) < 1 or padding < 0:
+        raise ShapeError(f"kernel {kernel}, stride {stride}, dilation {dilation}, padding {padding}")
+    fewest = (size - 1) * stride - 2 * padding + dilation * (kernel - 1) + 1
+    return found if 0 <= found - fewest < max(stride, dilation) else fewest
+
+
 def _standardised(form: Standardisation, shape: tuple[int, ...], weights: list[tuple[int, ...]]) -> tuple[int, ...]:
     if not form.axes or sorted({*form.axes}) != list(form.axes) or not 0 <= form.axes[0] <= form.axes[-1] < len(shape):
         raise ShapeError(f"axes {form.axes} of {shape}")
@@ -161,6 +195,24 @@ def _standardised(form: Standardisation, shape: tuple[int, ...], weights: list[t
         if np.broadcast_shapes(weight, shape) != shape:
             raise ShapeError(f"a weight of {weight} for {shape}")
     return shape
+
+
+def _reduced(form: Reduction, shape: tuple[int, ...]) -> tuple[int, ...]:
+    if not form.axes or sorted({*form.axes}) != list(form.axes) or not 0 <= form.axes[0] <= form.axes[-1] < len(shape):
+        raise ShapeError(f"axes {form.axes} of {shape}")
+    if 0 in shape:
+        raise ShapeError(f"no numbers in {shape}")
+    sizes = (1 if axis in form.axes else size for axis, size in enumerate(shape))
+    return tuple(size for axis, size in enumerate(sizes) if form.keep or axis not in form.axes)
+
+
+def _resampled(form: Resampling, shape: tuple[int, ...], weights: list[tuple[int, ...]]) -> tuple[int, ...]:
+    if not len(form.starts) == len(weights) == len(shape) - 2:
+        raise ShapeError(f"{len(form.starts)} axes of starts and {len(weights)} of weights for {shape}")
+    for starts, weight, size in zip(form.starts, weights, shape[2:], strict=True):
+        if len(weight) != 2 or weight[0] != len(starts) or not all(0 <= start < size for start in starts):
+            raise ShapeError(f"starts {starts} and weights {weight} along an axis of {size}")
+    return (*shape[:2], *map(len, form.starts))
 
 
 def _want_axes(form: WeightedSum | Maximum, axes: int) -> None:
@@ -175,10 +227,10 @@ def _at_axis(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
 
 
 def _broadcast(shapes: list[tuple[int, ...]], form: Pointwise) -> tuple[int, ...]:
-    takes = 2 if form.function in TAKES_TWO and form.constant is None else 1
-    if form.function not in ("add", "multiply") and len(shapes) != takes:
+    takes = takes_inputs(form)
+    if takes is not None and len(shapes) != takes:
         raise ShapeError(f"{form.function} of {len(shapes)} inputs")
-    if form.function in ("power", "elu") and form.constant is None:
+    if form.function in ("power", "elu", "multiply_add") and form.constant is None:
         raise ShapeError(f"{form.function} has a constant")
     if (form.scales is not None) != (form.function == "add") or len(form.scales or shapes) != len(shapes):
         raise ShapeError("add has one scale an input, other functions none")
@@ -190,14 +242,24 @@ def _broadcast(shapes: list[tuple[int, ...]], form: Pointwise) -> tuple[int, ...
     return tuple(size.pop() if size else 1 for size in sizes)
 
 
-def _rearranged(form: Rearrangement, before: list[tuple[int, ...]], after: tuple[int, ...]) -> tuple[int, ...]:
+def _rearranged(
+    form: Rearrangement, before: list[tuple[int, ...]], after: tuple[int, ...], *, table: tuple[int, ...] | None
+) -> tuple[int, ...]:
     first = before[0]
+    if form.how == "stack":
+        if any(shape != first for shape in before) or not 0 <= form.axis <= len(first):
+            raise ShapeError(f"shapes {before} do not stack along axis {form.axis}")
+        return (*first[: form.axis], len(before), *first[form.axis :])
     if form.how == "concatenate":
         axis = form.axis
         _at_axis(first, axis)
         if any(shape[:axis] + shape[axis + 1 :] != first[:axis] + first[axis + 1 :] for shape in before):
             raise ShapeError(f"shapes {before} do not join along axis {axis}")
         return (*first[:axis], sum(shape[axis] for shape in before), *first[axis + 1 :])
+    if (form.how == "gather") != (table is not None):
+        raise ShapeError(f"{form.how} and table={form.table}")
+    if table is not None:
+        return table
     if len(before) != 1:
         raise ShapeError(f"{form.how} of {len(before)} inputs")
     if form.how == "reshape":
