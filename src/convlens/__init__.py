@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from convlens import errors as errors
     from convlens import figures as figures
     from convlens import insight as insight
+    from convlens.insight import open_survey as open_survey
+    from convlens.insight import survey as survey
     from convlens.tracing import Explanation as Explanation
     from convlens.tracing import Trace as Trace
     from convlens.tracing import load_trace as load_trace
@@ -29,6 +31,8 @@ _HOMES = {
     "errors": "convlens.errors",
     "figures": "convlens.figures",
     "insight": "convlens.insight",
+    "open_survey": "convlens.insight",
+    "survey": "convlens.insight",
     "Explanation": "convlens.tracing",
     "Trace": "convlens.tracing",
     "load_trace": "convlens.tracing",

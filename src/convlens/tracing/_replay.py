@@ -119,7 +119,7 @@ def _padded(form: WeightedSum | Maximum, maps: Tensor, *, shape: Shape, fill: fl
     return F.pad(maps, ends, value=fill) if any(ends) else maps
 
 
-def divide_into_sets(form: Standardisation, maps: Tensor) -> tuple[Tensor, Sequence[int]]:
+def divide_into_sets(form: Standardisation, maps: Tensor) -> tuple[Tensor, tuple[int, ...]]:
     """Shape numbers so that each set lies along axes of its own, and say which these are."""
     if 1 not in form.axes:
         return maps, form.axes

@@ -44,6 +44,7 @@ class TraceHeader(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     calls: tuple[Call, ...]
     classes: tuple[str, ...]
     preprocessing: dict[str, Any] | None
+    inputs: tuple[str, ...] = ("input",)
     format: Literal["convlens-trace"] = "convlens-trace"
     version: Literal[1] = 1
 
@@ -83,8 +84,10 @@ def read_trace(path: Path) -> tuple[TraceHeader, dict[str, Tensor], Tensor | Non
             f"A trace file has a header of version 1 under {_HEADER!r}. Received path={str(path)!r}: {error}. {_ADVICE}"
         ) from error
     image = tensors.pop(_IMAGE, None)
+    inputs = [f"activation/{name}" for name in header.inputs]
+    tensors = {key: tensors[key] for key in dict.fromkeys([*inputs, *tensors]) if key in tensors}  # inputs in order
     shapes = {key: tuple(tensor.shape) for key, tensor in tensors.items()}
-    known = {INPUT, *(key for key in shapes if key.startswith("weight/"))}
+    known = {key for key in shapes if key.startswith("weight/")} | {*inputs}
     for call in header.calls:
         problem = _contradiction(call, shapes, known) or _reads_outside(call.form, tensors)
         if problem:
@@ -105,7 +108,7 @@ def _contradiction(call: Call, shapes: dict[str, tuple[int, ...]], known: set[st
     if call.form is None:
         return None
     keys = [*sources(call.form), *weight_keys(call.form)]
-    unknown = [key for key in keys if key not in known]
+    unknown = [key for key in keys if key not in known or key not in shapes]
     if unknown or not keys:
         return f"it reads {unknown or 'nothing'}, which no earlier call made"
     try:

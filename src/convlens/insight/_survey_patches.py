@@ -1,0 +1,63 @@
+"""Top patches as pictures: cut out of their images, side by side, in WebP."""
+
+import io
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+from PIL import Image
+from torch import Tensor
+
+from convlens.insight._survey_plan import Rectangle
+
+_LARGEST = 64  # pixels a side of a tile; larger patches are scaled down
+
+
+def cut(image: UInt8[Tensor, "channel row column"], rectangle: Rectangle) -> UInt8[np.ndarray, "height width colour"]:
+    """Cut a patch out of a fitted image, in colour, scaled down to a tile's size where it is larger."""
+    first_row, end_row, first_column, end_column = rectangle
+    pixels = image[:, first_row:end_row, first_column:end_column].permute(1, 2, 0).cpu().numpy()
+    pixels = np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels[:, :, :3]
+    if max(pixels.shape[:2]) <= _LARGEST:
+        return np.ascontiguousarray(pixels)
+    picture = Image.fromarray(np.ascontiguousarray(pixels))
+    picture.thumbnail((_LARGEST, _LARGEST), Image.Resampling.BOX)
+    return np.asarray(picture)
+
+
+def to_sprite(patches: list[np.ndarray]) -> tuple[int, bytes]:
+    """Put patches side by side, each in the upper left corner of a square tile.
+
+    Returns:
+        Pixels a side of a tile, and the picture: lossless WebP, transparent where there is no patch.
+    """
+    tile = max(max(patch.shape[:2]) for patch in patches)
+    sprite = np.zeros((tile, tile * len(patches), 4), dtype=np.uint8)
+    for place, patch in enumerate(patches):
+        rows, columns = patch.shape[:2]
+        sprite[:rows, place * tile : place * tile + columns, :3] = patch
+        sprite[:rows, place * tile : place * tile + columns, 3] = 255
+    file = io.BytesIO()
+    Image.fromarray(sprite).save(file, "WEBP", lossless=True, exact=True, method=2)
+    return tile, file.getvalue()
+
+
+def from_sprite(webp: bytes, *, tile: int) -> list[UInt8[Tensor, "colour row column"]]:
+    """Take the patches out of a sprite.
+
+    Raises:
+        ValueError: it is no such picture.
+    """
+    try:
+        with Image.open(io.BytesIO(webp), formats=["WEBP"]) as picture:
+            if picture.height != tile or picture.width % tile or picture.height * picture.width > 2**24:
+                raise ValueError(f"a sprite of {picture.height} x {picture.width} pixels has no tiles of {tile}")
+            pixels = np.array(picture.convert("RGBA"))
+    except (OSError, ZeroDivisionError, SyntaxError) as error:
+        raise ValueError(str(error)) from error
+    patches = []
+    for first in range(0, pixels.shape[1], tile):
+        one = pixels[:, first : first + tile]
+        rows, columns = int(one[:, 0, 3].astype(bool).sum()), int(one[0, :, 3].astype(bool).sum())
+        patches.append(torch.from_numpy(one[:rows, :columns, :3].copy()).permute(2, 0, 1))
+    return patches
