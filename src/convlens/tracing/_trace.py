@@ -168,11 +168,11 @@ class Trace:
             item: which image of the batch.
 
         Returns:
-            Exactly those pixels, whatever the weights are.
+            Exactly those pixels, whatever the weights are. Where an operator on the way has no form: the whole input,
+            and a `kind` that says so.
 
         Raises:
             TraceError: there is no such layer or unit.
-            UnsupportedError: an operator on the way has no form.
         """
         position = self._position(layer)
         place = self._place(self.calls[position], index, item)
