@@ -6,6 +6,7 @@ from convlens.tracing._explanation import Explanation as Explanation
 from convlens.tracing._explanation import Term as Term
 from convlens.tracing._forms import Call as Call
 from convlens.tracing._forms import Form as Form
+from convlens.tracing._input import to_batch as to_batch
 from convlens.tracing._receptive_field import ReceptiveField as ReceptiveField
 from convlens.tracing._trace import Layer as Layer
 from convlens.tracing._trace import Trace as Trace
