@@ -24,6 +24,7 @@ for _name, _help in {
     "predict": "Classify image files.",
     "trace": "Record every number of one forward pass in a file.",
     "explain": "Show the arithmetic behind one number of a net.",
+    "attribute": "Show which pixels of an image speak for and against a class or a unit.",
     "open": "Open a net, a run folder or a trace in the page.",
     "nets": "List the architectures, or show what one net is made of.",
 }.items():

@@ -58,7 +58,7 @@ class Attribution:
     target: str
     value: float
     values: Float[Tensor, "channel *place"]
-    picture: UInt8[Tensor, "channel row column"] | None = None
+    picture: UInt8[Tensor, "colour row column"] | None = None
     layer: str | None = None
     completeness: Completeness | None = None
     reason: str | None = None

@@ -44,7 +44,7 @@ def colours(share: Float[Tensor, "*place"]) -> Float[Tensor, "*place 3"]:
     return torch.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
 
 
-def draw(heat: Float[Tensor, "row column"], picture: UInt8[Tensor, "channel row column"] | None) -> bytes:
+def draw(heat: Float[Tensor, "row column"], picture: UInt8[Tensor, "colour row column"] | None) -> bytes:
     """Draw a heat map over the image in faded grey; the largest magnitude has the strongest colour.
 
     Returns:
