@@ -57,7 +57,7 @@ class Attribution:
     net: str
     target: str
     value: float
-    values: Float[Tensor, "channel *place"]
+    values: Float[Tensor, "channel ..."]
     picture: UInt8[Tensor, "colour row column"] | None = None
     layer: str | None = None
     completeness: Completeness | None = None

@@ -29,9 +29,7 @@ class EachRelu(TorchFunctionMode):
         self.count = 0
         self._replacement = replacement
 
-    def __torch_function__(  # noqa: D105  # torch's protocol
-        self, function: Any, types: Iterable[type], args: Any = (), kwargs: Any = None
-    ) -> Any:
+    def __torch_function__(self, function: Any, types: Iterable[type], args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         names = kwargs | dict(zip(("input", "inplace" if function in _RELUS else "min"), args, strict=False))
         if function in _RELUS:

@@ -66,9 +66,7 @@ def grad_cam(
             reason = f"every unit of {layer} is 0"
         elif not bool(coarse.clamp(min=0).any()):
             reason = f"at no place do the maps of {layer} speak for the target: their weighted sum is nowhere above 0"
-        return answer(
-            question, "Grad-CAM", value=value, values=values[0], layer=layer, reason=reason, notes=(note,)
-        )
+        return answer(question, "Grad-CAM", value=value, values=values[0], layer=layer, reason=reason, notes=(note,))
 
 
 def _layers_with_places(question: Question) -> dict[str, tuple[int, ...]]:
