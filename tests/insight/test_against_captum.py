@@ -1,4 +1,4 @@
-"""Captum has most of the methods: its numbers are the reference, to 1e-6 of the largest (it rounds to float32 in places)."""
+"""Captum has most of the methods: its numbers are the reference, to 1e-6 of the largest (in places it has float32)."""
 
 import pytest
 import torch

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 _LEAST_SIDE = 256  # screen pixels of the shorter side: an image of 28 x 28 is enlarged, each pixel a square
-_FADED = 0.55  # lightness of the image's black: colours must still be told on it
+_FADED = 0.75  # lightness of the image's black: colours must still be told on it
 # Lightness, and a and b of OKLab (Ottosson, 2020), as page/src/colour.ts has them: equal magnitudes have equal
 # lightness, so the scale reads in every kind of colour blindness.
 _ZERO = (0.985, 0.0, 0.0)
