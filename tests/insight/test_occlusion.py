@@ -18,7 +18,7 @@ def test_occlusion_is_what_a_loop_over_squares_finds(window, stride):
         while True:
             covered = image.clone()
             covered[0, :, row : row + window, column : column + window] = 0.25
-            total[row : row + window, column : column + window] += float((net(image) - net(covered))[0, 1])
+            total[row : row + window, column : column + window] += float((net(image) - net(covered)).detach()[0, 1])
             count[row : row + window, column : column + window] += 1
             if column + window >= 7:
                 break
