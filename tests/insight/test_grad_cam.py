@@ -49,3 +49,13 @@ def test_a_layer_without_rows_and_columns_is_refused_with_those_that_have_them()
         insight.grad_cam(net, torch.randn(1, 1, 8, 8), layer="3")
     with pytest.raises(InsightError, match=r"before the target\. Received layer=None.*occlusion needs no such layer"):
         insight.grad_cam(nn.Sequential(nn.Flatten(), nn.Linear(64, 2)), torch.randn(1, 1, 8, 8))
+
+
+def test_a_target_that_weighs_places_differently_is_noted():
+    torch.manual_seed(9)
+    image = torch.randn(1, 3, 8, 8)
+    layers = [nn.Conv2d(3, 6, 3, padding=1), nn.ReLU()]
+    placed = nn.Sequential(*layers, nn.Flatten(), nn.Linear(6 * 64, 2))
+    averaged = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 2))
+    assert insight.grad_cam(placed, image).notes[1].startswith("The target weighs the places of 1 differently")
+    assert len(insight.grad_cam(averaged, image).notes) == 1

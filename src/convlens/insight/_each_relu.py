@@ -29,15 +29,15 @@ class EachRelu(TorchFunctionMode):
         self.count = 0
         self._replacement = replacement
 
-    def __torch_function__(self, function: Any, types: Iterable[type], args: Any = (), kwargs: Any = None) -> Any:
+    def __torch_function__(self, func: Any, types: Iterable[type], args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        names = kwargs | dict(zip(("input", "inplace" if function in _RELUS else "min"), args, strict=False))
-        if function in _RELUS:
-            in_place = function in _IN_PLACE or bool(names.get("inplace"))
-        elif function in _CLAMPS and isinstance(names.get("min"), int | float) and names["min"] == 0:
-            in_place = function in _CLAMPS_IN_PLACE
+        names = kwargs | dict(zip(("input", "inplace" if func in _RELUS else "min"), args, strict=False))
+        if func in _RELUS:
+            in_place = func in _IN_PLACE or bool(names.get("inplace"))
+        elif func in _CLAMPS and isinstance(names.get("min"), int | float) and names["min"] == 0:
+            in_place = func in _CLAMPS_IN_PLACE
         else:
-            return function(*args, **kwargs)
+            return func(*args, **kwargs)
         self.count += 1
         return self._replacement(names["input"], in_place)
 

@@ -11,6 +11,8 @@ from convlens.errors import InsightError
 from convlens.insight._attribution import Attribution, answer
 from convlens.insight._question import Question, Target, ask
 
+_LEAST_SHARE = 0.5  # of the derivatives' sum of squares
+
 
 def grad_cam(
     net: nn.Module,

@@ -36,7 +36,8 @@ def occlusion(
         window: rows and columns of the square, in pixels of the input; by default a sixth of the shorter side.
         stride: pixels from one place to the next, 1..window; by default half the window. Squares at the lower and right
             border are cut off there.
-        fill: what the square is filled with, in the net's normalised numbers; 0 is the mean colour of many nets.
+        fill: what the square is filled with, in the net's normalised numbers; 0 is the mean colour of many nets; of
+            digits on black, the least of the numbers makes the square a background.
         at_once: covered images that the net runs on together.
 
     Returns:
