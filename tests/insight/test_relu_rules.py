@@ -4,7 +4,6 @@ from torch import nn
 from torch.nn import functional as F
 
 from convlens import insight
-from convlens.errors import InsightError
 
 RULES = [insight.deconvnet, insight.guided_backpropagation]
 
@@ -95,13 +94,3 @@ def test_a_net_without_relu_has_its_gradient_and_a_note(image):
     found = insight.deconvnet(net, image, target=0)
     assert torch.equal(found.values, insight.gradient(net, image, target=0).values)
     assert found.notes == ("No ReLU lies before the target: this is its gradient.",)
-
-
-@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
-def test_compiled_and_scripted_nets_are_refused(image):
-    compiled = torch.compile(Modules(), backend="eager")
-    marked = nn.Sequential(Modules())
-    marked[0].compile(backend="eager")
-    for net, kind in [(compiled, "compiled"), (marked, "compiled"), (torch.jit.script(Modules()), "scripted")]:
-        with pytest.raises(InsightError, match=rf"finds in Python only\. Received .* which is {kind}\. Pass the net"):
-            insight.deconvnet(net, image, target=0)

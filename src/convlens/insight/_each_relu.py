@@ -8,8 +8,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
-from convlens.errors import InsightError
-
 _RELUS = {F.relu, F.relu_, torch.relu, torch.relu_, Tensor.relu, Tensor.relu_}
 _IN_PLACE = {F.relu_, torch.relu_, Tensor.relu_}
 _CLAMPS = {torch.clamp_min, torch.clamp_min_, Tensor.clamp_min, Tensor.clamp_min_}  # at 0 they are ReLUs
@@ -40,23 +38,6 @@ class EachRelu(TorchFunctionMode):
             return func(*args, **kwargs)
         self.count += 1
         return self._replacement(names["input"], in_place)
-
-
-def check_reachable(net: nn.Module, method: str) -> None:
-    """Refuse a net whose ReLUs are compiled away.
-
-    Raises:
-        InsightError: it, or a module of it, is compiled or scripted.
-    """
-    for path, module in net.named_modules():
-        scripted = isinstance(module, torch.jit.ScriptModule)
-        # torch.compile() wraps a module, module.compile() marks it.
-        if scripted or hasattr(module, "_orig_mod") or getattr(module, "_compiled_call_impl", None) is not None:
-            raise InsightError(
-                f"{method} gives each ReLU another backward pass, which it finds in Python only. Received "
-                f"{type(module).__name__} at {path or 'the root'!r}, which is {'scripted' if scripted else 'compiled'}."
-                f" Pass the net as it was before{'' if scripted else ' (of torch.compile: net._orig_mod)'}."
-            )
 
 
 def off_layer(net: nn.Module, run: Callable[[], object]) -> str | None:

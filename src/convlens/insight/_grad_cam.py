@@ -10,6 +10,7 @@ from convlens.data import Preprocessing
 from convlens.errors import InsightError
 from convlens.insight._attribution import Attribution, answer
 from convlens.insight._question import Question, Target, ask
+from convlens.insight._reachable import check_reachable
 
 _LEAST_SHARE = 0.5  # of the derivatives' sum of squares
 
@@ -37,13 +38,15 @@ def grad_cam(
         The map, scaled up to the image's size (bilinear): one channel.
 
     Raises:
-        InsightError: no such target; no layer with rows and columns before it, or `layer` is none of them.
+        InsightError: no such target; no layer with rows and columns before it, or `layer` is none of them; or the net
+            is compiled or scripted.
         TraceError: as for `gradient`.
 
     Source:
         Selvaraju et al., "Grad-CAM: visual explanations from deep networks via gradient-based localization" (2017),
         equations 1 and 2.
     """
+    check_reachable(net, "Grad-CAM")
     with ask(net, image, target=target, preprocessing=preprocessing) as question:
         found = _layers_with_places(question)
         if not found or (layer is not None and layer not in found):
@@ -68,7 +71,17 @@ def grad_cam(
             reason = f"every unit of {layer} is 0"
         elif not bool(coarse.clamp(min=0).any()):
             reason = f"at no place do the maps of {layer} speak for the target: their weighted sum is nowhere above 0"
-        return answer(question, "Grad-CAM", value=value, values=values[0], layer=layer, reason=reason, notes=(note,))
+        notes = [note]
+        # Of the squared derivatives; all of them where a mean over all places follows, none where they cancel.
+        share = float(slopes.mean((2, 3), keepdim=True).expand_as(slopes).square().sum() / slopes.square().sum())
+        if share < _LEAST_SHARE:
+            notes.append(
+                f"The target weighs the places of {layer} differently: the mean derivatives, which Grad-CAM takes for "
+                f"all places, make up {share:.0%} of the derivatives' squares. Do not rely on the map."
+            )
+        return answer(
+            question, "Grad-CAM", value=value, values=values[0], layer=layer, reason=reason, notes=tuple(notes)
+        )
 
 
 def _layers_with_places(question: Question) -> dict[str, tuple[int, ...]]:

@@ -10,6 +10,7 @@ from torch.utils._pytree import tree_leaves
 
 from convlens.data import Preprocessing
 from convlens.errors import InsightError
+from convlens.insight._reachable import check_reachable
 from convlens.insight._undisturbed import undisturbed
 from convlens.tracing import to_batch
 
@@ -92,6 +93,7 @@ class Question:
                     "A unit is named by its layer, then channel and place. "
                     f"Received target={target!r}. Layers: {_listed(self.net)}."
                 )
+            check_reachable(self.net, "A layer's target")
             self.layer = str(layer)
         else:
             self.layer = None

@@ -7,8 +7,9 @@ from torch import Tensor, nn
 
 from convlens.data import Preprocessing
 from convlens.insight._attribution import Attribution, answer
-from convlens.insight._each_relu import EachRelu, check_reachable
+from convlens.insight._each_relu import EachRelu
 from convlens.insight._question import Target, ask
+from convlens.insight._reachable import check_reachable
 
 
 class _Relu(torch.autograd.Function):
@@ -83,12 +84,12 @@ def _through_relus(
     net: nn.Module, image: Any, *, guided: bool, target: Target, preprocessing: Preprocessing | None
 ) -> Attribution:
     method = "guided backpropagation" if guided else "deconvnet"
-    check_reachable(net, method)
+    check_reachable(net, f"The rule for ReLUs ({method})")
     with ask(net, image, target=target, preprocessing=preprocessing) as question:
         with EachRelu(lambda values, in_place: _Relu.apply(values, in_place, guided)) as relus:
             values, found = question.slopes(question.item)
         note = (
-            f"{relus.count} ReLUs were passed by the rule; all else passes back its gradient."
+            f"ReLUs passed by the rule: {relus.count}; all else passes back its gradient."
             if relus.count
             else "No ReLU lies before the target: this is its gradient."
         )
