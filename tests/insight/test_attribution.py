@@ -21,7 +21,7 @@ IMAGE = torch.linspace(-1, 1, 64).view(1, 1, 8, 8)
 
 def test_an_empty_map_says_that_every_relu_of_a_layer_is_off(net):
     net[0].bias.data.fill_(-100)
-    for method in (insight.gradient, insight.guided_backpropagation, insight.smooth_grad):
+    for method in (insight.gradient, insight.guided_backpropagation, insight.smooth_grad, insight.grad_cam):
         found = method(net, IMAGE)
         assert not found.values.any()
         assert found.reason == "every ReLU of 1 is off"

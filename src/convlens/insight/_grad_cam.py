@@ -65,11 +65,7 @@ def grad_cam(
         coarse = (slopes.mean((2, 3), keepdim=True) * maps).sum(1, keepdim=True)
         values = F.interpolate(coarse.relu(), size=question.item.shape[2:], mode="bilinear")
         reason = None
-        if not bool(slopes.any()):
-            reason = f"the target ({question.target}) does not change with {layer}"
-        elif not bool(maps.any()):
-            reason = f"every unit of {layer} is 0"
-        elif not bool(coarse.clamp(min=0).any()):
+        if bool(maps.any()) and bool(slopes.any()) and not bool(coarse.clamp(min=0).any()):
             reason = f"at no place do the maps of {layer} speak for the target: their weighted sum is nowhere above 0"
         notes = [note]
         # Of the squared derivatives; all of them where a mean over all places follows, none where they cancel.
