@@ -1,39 +1,39 @@
-import subprocess
-import sys
-
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
-import convlens as cl
-
-
-def convlens(*arguments, folder):
-    command = [sys.executable, "-P", "-m", "convlens", *map(str, arguments)]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=240, check=False)
+from convlens.cli import app
+from convlens.errors import InsightError
 
 
 @pytest.fixture
-def digit(tmp_path):
-    image = cl.data.load("digits").test[0].image
-    Image.fromarray(image[0].numpy()).save(tmp_path / "digit.png")
-    return "digit.png"
+def attribute(tmp_path, capsys, monkeypatch):
+    """Run `convlens attribute` on the shipped LeNet and an image of a stroke; returns what it prints."""
+    monkeypatch.chdir(tmp_path)
+    digit = Image.new("L", (28, 28))
+    ImageDraw.Draw(digit).line((14, 4, 13, 23), fill=255, width=3)
+    digit.save("one.png")
+
+    def run(*arguments):
+        app(["attribute", "lenet", "one.png", *arguments], result_action="return_none")
+        return capsys.readouterr().out
+
+    return run
 
 
-def test_attribute_writes_the_image_with_colours_and_says_of_which_class(tmp_path, digit):
-    finished = convlens("attribute", "lenet", digit, "-o", "heat.png", folder=tmp_path)
-    assert finished.stdout.startswith("Grad-CAM of class '")
-    assert finished.stdout.endswith("Written to heat.png.\n")
-    assert min(Image.open(tmp_path / "heat.png").size) >= 256
+def test_attribute_writes_a_heat_map_and_says_for_what(attribute, tmp_path):
+    said = attribute("--method", "grad-cam", "-o", "heat.png")
+    assert said.startswith("Grad-CAM of LeNet for class 1 (1), the top class: value ")
+    assert said.endswith("Written to heat.png.\n")
+    assert Image.open(tmp_path / "heat.png").size == (256, 256)
 
 
-def test_attribute_takes_units_and_methods(tmp_path, digit):
-    arguments = ("attribute", "lenet", digit, "conv2", 3, 4, 4, "--method", "integrated-gradients")
-    finished = convlens(*arguments, folder=tmp_path)
-    assert finished.stdout.startswith("integrated gradients of conv2[3, 4, 4], which is ")
-    assert (tmp_path / "digit-integrated-gradients.png").exists()
+def test_attribute_takes_a_class_or_a_unit(attribute, tmp_path):
+    assert "for class 7 (7): value" in attribute("--method", "occlusion", "--target", "7")
+    assert (tmp_path / "one.occlusion.png").exists()
+    said = attribute("--method", "guided-backpropagation", "--target", "conv2:3,4,5")
+    assert "for conv2, channel 3 at 4, 5: value" in said
 
 
-def test_attribute_refuses_an_unknown_class_in_a_sentence(tmp_path, digit):
-    finished = convlens("attribute", "lenet", digit, "zebra", folder=tmp_path)
-    assert finished.returncode == 1
-    assert finished.stderr.startswith("convlens: A class is a number below 10, or a name that the net's card lists.")
+def test_attribute_refuses_an_unknown_class_with_the_classes(attribute):
+    with pytest.raises(InsightError, match=r"Received target='cat'\. Classes: 0, 1, 2"):
+        attribute("--target", "cat")
