@@ -72,8 +72,8 @@ def main() -> None:
             "",
             "All other layers are exact: their tolerance is 0.",
             "",
-            f"The seven architectures with random weights: {UNITS:,} units of each, and {DERIVATIVES} derivatives of the "
-            "loss by units and weights, drawn at random.",
+            f"The seven architectures with random weights: {UNITS:,} units of each, and {DERIVATIVES} derivatives of "
+            "the loss by units and weights, drawn at random.",
             "",
             "| net | units that close | derivatives that close |",
             "| --- | --- | --- |",
