@@ -114,6 +114,22 @@ def test_a_unit_reads_the_pixels_that_autograd_finds(operator, trace):
         assert is_flat or np.array_equal(field.mask, depends.any(0).numpy())
 
 
+def test_derivatives_are_those_of_autograd_and_close(operator, trace):
+    last = trace.calls[-1]
+    unit = tuple(length // 2 for length in trace.tensors[last.output].shape)
+    image = trace.input.clone().requires_grad_()
+    output = operator(image)
+    expected = torch.autograd.grad(output[unit], image)[0] if output.requires_grad else torch.zeros_like(image)
+    gradients = trace.gradient(last.name, *unit[1:], item=unit[0])
+    found = gradients.tensors.get("activation/input", torch.zeros_like(image))
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5, equal_nan=True)
+    for key, tensor in gradients.tensors.items():
+        for place in list(product(*map(range, tensor.shape)))[:: 1 + tensor.numel() // 8]:
+            item, index = (0, place) if key.startswith("weight/") else (place[0], place[1:])
+            explanation = gradients.explain(key.split("/", 1)[1], *index, item=item)
+            assert explanation.closes, str(explanation)
+
+
 def test_a_whole_output_is_replayed_from_what_was_recorded(trace):
     for call in trace.calls:
         output = trace.tensors[call.output]

@@ -26,9 +26,8 @@ def test_memory_that_was_freed_is_used_again_without_the_system_clearing_it():
         return map(int, done.stdout.split())
 
     first, later = faults("keep")
-    _, unkept = faults("leave")
-    assert first > 1000  # the memory was new once
-    assert later < unkept / 10
+    assert first > 30_000  # pages of 4 KiB: the memory was new once
+    assert later < first / 4
 
 
 def test_a_users_own_settings_of_the_allocator_are_kept(monkeypatch):

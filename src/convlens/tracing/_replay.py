@@ -244,8 +244,9 @@ POINTWISE: dict[str, Callable[[Sequence[Tensor], Pointwise], Tensor]] = {
             "silu": F.silu,
             "mish": F.mish,
             "softplus": F.softplus,
-            "hardsigmoid": F.hardsigmoid,
-            "hardswish": F.hardswish,
+            # torch's own two can be differentiated once, and derivatives are explained by differentiating twice.
+            "hardsigmoid": lambda numbers: F.relu6(numbers + 3) / 6,
+            "hardswish": lambda numbers: numbers * F.relu6(numbers + 3) / 6,
             "tanh": torch.tanh,
             "sigmoid": torch.sigmoid,
             "exp": torch.exp,
