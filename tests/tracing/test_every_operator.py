@@ -48,7 +48,7 @@ OPERATORS = {
     "two indices": lambda maps: maps[:, :, torch.arange(3)[:, None], torch.arange(4)],
     "triangle": lambda maps: maps.tril(),
     "mask": lambda maps: maps.masked_fill(HOLES, 3.0),
-    "mask in place, with infinity": lambda maps: (maps * 1).masked_fill_(HOLES, -torch.inf).softmax(1),
+    "mask in place, with infinity": lambda maps: (maps * 1).masked_fill_(HOLES, -torch.inf).softmax(3),
     "stack": lambda maps: torch.stack([maps, maps * 2], 2),
     "mean of channels": lambda maps: maps.mean(1),
     "sum of two axes": lambda maps: maps.sum((1, 2)),

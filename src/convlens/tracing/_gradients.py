@@ -234,9 +234,7 @@ def _part(gradients: Gradients, call: Call, *, key: str, place: Index) -> _Part:
     direction[place] = 1
     slopes = carry_forward(form, wide, directions={key: direction}, shape=tuple(upstream.shape))
     reaches = (slopes != 0) | _passed_by(form, direction, shape=tuple(upstream.shape))
-    places = reaches & (
-        (upstream != 0) | slopes.isnan()
-    )  # what has no derivative passes nothing on, but 0 x NaN is NaN
+    places = reaches & (upstream != 0)  # what has no derivative passes nothing on
     indices = places.nonzero()
     weights = slopes[places]
     values = upstream[places].double()
