@@ -13,6 +13,7 @@ from convlens.errors import TraceFileError
 from convlens.tracing._replay import evaluate
 
 HOLES = torch.rand(7, 6, generator=torch.Generator().manual_seed(0)) < 0.3
+HOLES[3, 3] = HOLES[2, 2] = False  # the units that are compared with autograd's
 
 OPERATORS = {
     "max pooling in 3-D": lambda maps: F.max_pool3d(maps[None], 2),

@@ -165,7 +165,8 @@ def _normalise(form: Normalisation, own: int, values: np.ndarray, *, dtype: torc
     largest = float(values.max())
     exponentials = np.exp(values - largest)
     # Rounding value - largest moves its exponential by that difference once more, relatively.
-    relative = gamma(len(values) + FUNCTION_ROUNDINGS + largest - float(values.min()), dtype)
+    smallest = float(values.min(where=np.isfinite(values), initial=largest))  # minus infinity has no share to round
+    relative = gamma(len(values) + FUNCTION_ROUNDINGS + largest - smallest, dtype)
     if form.function == "softmax":
         total = float(exponentials[own] / exponentials.sum())
         tolerance = relative * total + _SMALLEST
