@@ -211,16 +211,23 @@ def change_a_transposed_view(image):
     return turned.flatten(1) + 1
 
 
+def change_the_image(image):
+    image = image.view(1, 2, 8, 8)
+    image[:, :, :3] = 0
+    return F.avg_pool2d(image, 2)
+
+
 @pytest.mark.parametrize(
     "function",
     [
+        change_the_image,
         lambda image: F.pad(image, (1, 2, 1, 1), mode="circular"),
         paste,
         change_a_view,
         change_the_whole_beside_a_view,
         change_a_transposed_view,
     ],
-    ids=["circular padding", "paste", "a view", "the whole", "a transposed view"],
+    ids=["the image", "circular padding", "paste", "a view", "the whole", "a transposed view"],
 )
 def test_numbers_that_are_written_under_another_name_are_followed(function):
     image = torch.randn(1, 2, 8, 8)
@@ -233,7 +240,7 @@ def test_numbers_that_are_written_under_another_name_are_followed(function):
             assert not index or trace.explain(call.name, *index).closes
     unit = tuple(length // 2 for length in trace[last.name].output.shape)
     differentiable = image.clone().requires_grad_()
-    (gradient,) = torch.autograd.grad(function(differentiable)[unit], differentiable)
+    (gradient,) = torch.autograd.grad(function(differentiable * 1)[unit], differentiable)
     assert ((gradient[0] != 0).numpy() <= trace.receptive_field(last.name, *unit[1:]).mask).all()
     assert (gradient != 0).any()
 

@@ -144,6 +144,11 @@ class Recording(TorchDispatchMode):
         self._kept.append(tensor)
         self.tensors[key] = tensor
 
+    def write(self, tensor: Tensor, key: str) -> None:
+        """Remember an activation, and that its numbers are now those that lie where it does."""
+        self.know(tensor, key)
+        self._written.setdefault(_storage(tensor), []).append((tensor, key))
+
     def enter(self, module: str, *, is_leaf: bool) -> None:
         """Say that a module begins."""
         self._visits += 1
@@ -201,8 +206,7 @@ class Recording(TorchDispatchMode):
         module, visit, is_leaf = self._modules[-1]
         key = f"#{len(self.calls)}"
         self.calls.append(_RecordedCall(func, key, form, reason, module, visit, is_leaf))
-        self.know(output, key)
-        self._written.setdefault(_storage(output), []).append((output, key))
+        self.write(output, key)
         return key
 
     def _record_aside(self, tensor: Tensor) -> str:
@@ -322,7 +326,7 @@ def record(
     inputs, named = tree_map_only(Tensor, lambda tensor: tensor.detach().clone(), (tuple(inputs), dict(named)))
     names = input_names(net, inputs, named)
     for name, tensor in names.items():
-        recording.know(tensor, f"activation/{name}")
+        recording.write(tensor, f"activation/{name}")
     with torch.no_grad(), as_before(net, modules.values(), training=training), _in_small_steps():
         with _watched(modules, recording), recording:
             scores = net(*inputs, **named)
