@@ -108,11 +108,16 @@ function movedTo(form: Rearrangement, key: string, index: readonly number[], sha
       return places.map((i) => index.toSpliced(axis, 0, i));
     }
     case "gather": {
-      const own = placeOf(index, shapes.input);
+      const own = new Set<number>();
+      let first = 0;
+      for (const input of form.inputs) {
+        if (input === key) own.add(first + placeOf(index, shapes.input));
+        first += count(shapes.of(input));
+      }
       const { data } = shapes.weights.get(form.table ?? "") ?? { data: [] };
       const found: number[][] = [];
       for (let at = 0; at < data.length; at++) {
-        if (Number(data[at]) === own) found.push(indexAt(at, shapes.output));
+        if (own.has(Number(data[at]))) found.push(indexAt(at, shapes.output));
       }
       return found;
     }

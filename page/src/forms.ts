@@ -165,8 +165,14 @@ export function movedFrom(
     case "stack":
       return { key: form.inputs[index[axis]], index: index.filter((_, d) => d !== axis) };
     case "gather": {
-      const place = entry(shapes.weights, form.table ?? "", placeOf(index, shapes.output));
-      return place < 0 ? null : { key, index: indexAt(place, shapes.of(key)) };
+      let place = entry(shapes.weights, form.table ?? "", placeOf(index, shapes.output));
+      if (place < 0) return null;
+      for (const input of form.inputs) {
+        const shape = shapes.of(input);
+        if (place < count(shape)) return { key: input, index: indexAt(place, shape) };
+        place -= count(shape);
+      }
+      throw new RangeError(`A table names a place that no input has. Received index=${index}.`);
     }
     case "permute": {
       const from = new Array<number>(index.length);

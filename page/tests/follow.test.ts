@@ -115,7 +115,11 @@ const CASES: { name: string; output: number[]; form: Form }[] = [
     output: [1, 4, 2, 5, 5],
     form: moved({ how: "stack", inputs: [a, "activation/b"], axis: 2 }),
   },
-  { name: "a table of places", output: [2, 3], form: moved({ how: "gather", table: "weight/table" }) },
+  {
+    name: "a table of places",
+    output: [2, 3],
+    form: moved({ how: "gather", inputs: [a, "activation/b"], table: "weight/table" }),
+  },
   {
     name: "a reduction that keeps its axes",
     output: [1, 1, 5, 1],
@@ -165,7 +169,10 @@ for (const { name, output, form } of CASES) {
     };
     const weights = new Map<string, Tensor>([
       ["weight/w", randomTensor([4, 2, 3, 2], random(1))],
-      ["weight/table", { dtype: "int64", shape: [2, 3], data: BigInt64Array.of(7n, -1n, 99n, 7n, 0n, 24n) }],
+      [
+        "weight/table",
+        { dtype: "int64", shape: [2, 3], data: BigInt64Array.of(7n, -1n, 199n, 7n, 100n, 24n) },
+      ],
       ["weight/rows", { dtype: "float32", shape: [3, 2], data: Float32Array.of(1, 0, 0.5, 0.5, 0, 1) }],
       ["weight/columns", { dtype: "float32", shape: [2, 3], data: Float32Array.of(0.2, 0, 0.8, 1, 0, 0) }],
     ]);

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 import convlens as cl
 from convlens.errors import TraceFileError
+from convlens.tracing._replay import evaluate
 
 HOLES = torch.rand(7, 6, generator=torch.Generator().manual_seed(0)) < 0.3
 
@@ -111,6 +112,13 @@ def test_a_unit_reads_the_pixels_that_autograd_finds(operator, trace):
         field = trace.receptive_field(last.name, *unit[1:], item=unit[0])
         is_flat = getattr(last.form, "function", None) == "sign"  # whose derivative is 0
         assert is_flat or np.array_equal(field.mask, depends.any(0).numpy())
+
+
+def test_a_whole_output_is_replayed_from_what_was_recorded(trace):
+    for call in trace.calls:
+        output = trace.tensors[call.output]
+        replayed = evaluate(call.form, trace.tensors, shape=tuple(output.shape))
+        torch.testing.assert_close(replayed, output, equal_nan=True)
 
 
 def test_a_trace_goes_through_a_file(trace, tmp_path):

@@ -25,6 +25,7 @@ for _name, _help in {
     "trace": "Record every number of one forward pass in a file.",
     "explain": "Show the arithmetic behind one number of a net.",
     "survey": "Find out what every channel of a net does over a data set, or ask a survey.",
+    "visualise": "Draw what a channel or class of a net reacts to most.",
     "open": "Open a net, a run folder or a trace in the page.",
     "nets": "List the architectures, or show what one net is made of.",
 }.items():

@@ -5,8 +5,8 @@ Tensors are known by where they lie in memory (address, shape, stride), so that 
 recognised; nothing recorded is freed before the pass ends, so that no address is used twice.
 """
 
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import Container, Generator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +30,38 @@ def _storage(tensor: Tensor) -> int:
     return tensor.untyped_storage().data_ptr()
 
 
+def _tensors_in(values: Any) -> list[Tensor]:
+    """List the tensors among the arguments or the results of an operator, which come alone and in flat lists."""
+    found = []
+    for value in values if isinstance(values, tuple | list) else ():
+        if isinstance(value, Tensor):
+            found.append(value)
+        elif isinstance(value, tuple | list):
+            found += _tensors_in(value)
+    return found
+
+
+def _whole_storage(tensor: Tensor) -> Tensor:
+    return tensor.as_strided((tensor.untyped_storage().nbytes() // tensor.element_size(),), (1,), 0)
+
+
+aten = torch.ops.aten
+# They read no numbers, only a shape and a type.
+_SHAPED_LIKE = {
+    aten.new_empty.default,
+    aten.new_zeros.default,
+    aten.new_ones.default,
+    aten.new_full.default,
+    aten.empty_like.default,
+    aten.zeros_like.default,
+    aten.ones_like.default,
+    aten.full_like.default,
+    aten.rand_like.default,
+    aten.randn_like.default,
+    aten.new_empty_strided.default,
+}
+
+
 @dataclass
 class _RecordedCall:
     operator: Any
@@ -49,6 +81,10 @@ class Recording(TorchDispatchMode):
         self.calls: list[_RecordedCall] = []
         self.tensors: dict[str, Tensor] = {}
         self._keys: dict[_Place, str | None] = {}  # None: computed from the input, but not recorded
+        self._stored: dict[int, list[tuple[_Place, str]]] = {}  # in each storage: recorded places and their keys
+        self._aside: dict[_Place, tuple[Any, int]] = {}  # second outputs: of which operator, and which of its outputs
+        # What was written where, in order: for each storage that holds what depends on the input, views of it and keys.
+        self._written: dict[int, list[tuple[Tensor, str]]] = {}
         self._kept: list[Tensor] = []
         self._modules: list[tuple[str, int, bool]] = [("", 0, False)]
         self._visits = 0
@@ -59,7 +95,9 @@ class Recording(TorchDispatchMode):
 
     def is_computed(self, tensor: Tensor) -> bool:
         place = _place(tensor)
-        return place in self._keys and not (self._keys[place] or "").startswith("weight/")
+        if place in self._keys:
+            return not (self._keys[place] or "").startswith("weight/")
+        return place in self._aside or _storage(tensor) in self._written
 
     def activation(self, tensor: Tensor) -> str:
         key = self.number(tensor)
@@ -68,20 +106,20 @@ class Recording(TorchDispatchMode):
         return key
 
     def number(self, tensor: Tensor) -> str:
-        key = self._keys.get(_place(tensor))
-        if key is None:
-            raise NoFormError(
-                "It reads a tensor that is not recorded: a constant, a second output, or changed under another name."
-            )
-        return key
-
-    def weight(self, tensor: Tensor, role: str) -> str:
         place = _place(tensor)
         key = self._keys.get(place)
-        if place in self._keys and not (key or "").startswith("weight/"):
+        if key is None and place in self._aside and tensor.is_floating_point():
+            key = self._record_aside(tensor)
+        if key is None and self.is_computed(tensor):
+            key = self._record_patchwork(tensor)
+        return key or self.weight(tensor, "constant")
+
+    def weight(self, tensor: Tensor, role: str) -> str:
+        if self.is_computed(tensor):
             raise NoFormError("Its weights are computed from the input.")
+        key = self._keys.get(_place(tensor))
         if key is None:
-            key = _distinct(f"weight/{self._modules[-1][0] or 'net'}.{role}", set(self.tensors))
+            key = _distinct(f"weight/{self._modules[-1][0] or 'net'}.{role}", self.tensors.keys())
             self.know(tensor, key)
         return key
 
@@ -89,7 +127,9 @@ class Recording(TorchDispatchMode):
 
     def know(self, tensor: Tensor, key: str) -> None:
         """Remember a tensor under a key."""
-        self._keys[_place(tensor)] = key
+        place = _place(tensor)
+        self._keys[place] = key
+        self._stored.setdefault(_storage(tensor), []).append((place, key))
         self._kept.append(tensor)
         self.tensors[key] = tensor
 
@@ -97,6 +137,13 @@ class Recording(TorchDispatchMode):
         """Say that a module begins."""
         self._visits += 1
         self._modules.append((module, self._visits, is_leaf))
+
+    def finish(self, output: Tensor) -> None:
+        """Record what the net returns, where it was not made by the last call that wrote to it."""
+        if self.is_computed(output):
+            self._modules = self._modules[:1]
+            with suppress(NoFormError):
+                self.number(output)
 
     def leave(self) -> None:
         """Say that the innermost module has ended."""
@@ -109,30 +156,65 @@ class Recording(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        depends = any(self.is_computed(leaf) for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor))
+        read = [tensor for tensor in _tensors_in((*args, *kwargs.values())) if self.is_computed(tensor)]
+        depends = bool(read) and func not in _SHAPED_LIKE
+        is_aside = depends and all(_place(leaf) in self._aside and not leaf.is_floating_point() for leaf in read)
         form, reason = None, None
         if func._schema.is_mutable:
             # The form is built while the keys of the old values are known.
             form, reason = self._describe(func, args, kwargs, args[0]) if depends else (None, None)
-            self._save_before_change(func, args, kwargs)
+            self._save_before_change(func, args)
+            if depends and _storage(args[0]) not in self._written:  # of a constant what is not overwritten stays
+                key = self.weight(_whole_storage(args[0]).clone(), "constant")
+                self._written[_storage(args[0])] = [(_whole_storage(args[0]), key)]
         result = func(*args, **kwargs)
-        outputs = [leaf for leaf in tree_leaves(result) if isinstance(leaf, Tensor)]
+        outputs = [result] if isinstance(result, Tensor) else _tensors_in(result)
         self._kept.extend(outputs)
         if not depends:
+            return result
+        if is_aside:  # what is done with indices makes no numbers
+            self._aside.update({_place(output): (func, 0) for output in outputs})
             return result
         several = outputs if isinstance(result, list) else outputs[:1]  # a list holds parts of one tensor, each a call
         for number, output in enumerate(several):
             if not func._schema.is_mutable:
-                if _place(output) in self._keys:  # what is known already, under another name
+                if self._keys.get(_place(output)):  # what is known already, under another name
                     continue
                 form, reason = self._describe(func, args, kwargs, output, number=number)
-            module, visit, is_leaf = self._modules[-1]
-            key = f"#{len(self.calls)}"
-            self.calls.append(_RecordedCall(func, key, form, reason, module, visit, is_leaf))
-            self.know(output, key)
-        others = (_place(output) for output in outputs[len(several) :])
-        self._keys.update({place: None for place in others if place not in self._keys})
+            self._append(func, output, form=form, reason=reason)
+        others = enumerate(map(_place, outputs[len(several) :]), start=len(several))
+        self._aside.update({place: (func, number) for number, place in others if place not in self._keys})
         return result
+
+    def _append(self, func: Any, output: Tensor, *, form: Form | None, reason: str | None) -> str:
+        module, visit, is_leaf = self._modules[-1]
+        key = f"#{len(self.calls)}"
+        self.calls.append(_RecordedCall(func, key, form, reason, module, visit, is_leaf))
+        self.know(output, key)
+        self._written.setdefault(_storage(output), []).append((output, key))
+        return key
+
+    def _record_aside(self, tensor: Tensor) -> str:
+        """Record a second output when it is first read: most are for the backward pass, and read by nobody."""
+        func, number = self._aside.pop(_place(tensor))
+        return self._append(func, tensor, form=None, reason=f"Output {number} of {func} has no form yet.")
+
+    def _record_patchwork(self, tensor: Tensor) -> str:
+        """Record a view of numbers that were written under other names: each is the one that was written there last."""
+        written = self._written.get(_storage(tensor), [])
+        origin = _whole_storage(tensor).new_full((), -1, dtype=torch.int64).repeat(_whole_storage(tensor).numel())
+        first, keys = 0, []
+        for view, key in written:
+            if view.dtype == tensor.dtype:
+                places = torch.arange(first, first + view.numel(), device=tensor.device).view(view.shape)
+                origin.as_strided(view.shape, view.stride(), view.storage_offset()).copy_(places)
+                keys.append(key)
+                first += view.numel()
+        table = origin.as_strided(tensor.shape, tensor.stride(), tensor.storage_offset()).clone()
+        if not tensor.numel() or int(table.min()) < 0:
+            raise NoFormError("It reads a tensor that is not recorded: indices, or numbers of another kind.")
+        form = Rearrangement("gather", tuple(keys), table=self.weight(table, "places"))
+        return self._append(aten.as_strided.default, tensor, form=form, reason=None)
 
     def _describe(
         self, func: Any, args: Any, kwargs: Any, output: Tensor, *, number: int = 0
@@ -150,20 +232,18 @@ class Recording(TorchDispatchMode):
         except NoFormError as reason:
             return None, str(reason)
 
-    def _save_before_change(self, func: Any, args: Any, kwargs: Any) -> None:
+    def _save_before_change(self, func: Any, args: Any) -> None:
         """Copy recorded values that an in-place call is about to overwrite; where they lay is no longer recorded."""
-        changed = {
-            _storage(args[place])
-            for place, argument in enumerate(func._schema.arguments)
-            if place < len(args)
-            and argument.alias_info is not None
-            and argument.alias_info.is_write
-            and isinstance(args[place], Tensor)
-        }
-        for key, tensor in self.tensors.items():
-            if _storage(tensor) in changed:
-                self._keys = {place: None if name == key else name for place, name in self._keys.items()}
-                self.tensors[key] = tensor.clone()
+        for argument, tensor in zip(func._schema.arguments, args, strict=False):
+            if argument.alias_info is None or not argument.alias_info.is_write or not isinstance(tensor, Tensor):
+                continue
+            for place, key in self._stored.pop(_storage(tensor), []):
+                # A weight that was changed is another weight, if it is read again.
+                if key.startswith("weight/"):
+                    self._keys.pop(place, None)
+                else:
+                    self._keys[place] = None
+                self.tensors[key] = self.tensors[key].clone()
 
 
 @contextmanager
@@ -218,11 +298,15 @@ def record(net: nn.Module, image: Tensor, *, probabilities: bool) -> tuple[list[
         recording.know(tensor.detach(), f"weight/{name}")
     image = image.clone()  # the caller may change it afterwards
     recording.know(image, "activation/input")
-    with torch.no_grad(), _in_small_steps(), _watched(net, recording), recording:
-        scores = net(image)
-        if probabilities:
-            recording.enter("probabilities", is_leaf=True)
-            torch.softmax(scores, 1)
+    with torch.no_grad(), _in_small_steps():
+        with _watched(net, recording), recording:
+            scores = net(image)
+            if probabilities:
+                recording.enter("probabilities", is_leaf=True)
+                torch.softmax(scores, 1)
+        for output in tree_leaves(scores):
+            if isinstance(output, Tensor):
+                recording.finish(output)
     return _named(recording)
 
 
@@ -273,7 +357,7 @@ def _operator_name(operator: Any) -> str:
     return operator.__name__.split(".")[0].strip("_")
 
 
-def _distinct(name: str, names: set[str]) -> str:
+def _distinct(name: str, names: Container[str]) -> str:
     """Append _2, _3 ... to a name that is taken."""
     candidate, count = name, 1
     while candidate in names:

@@ -176,8 +176,9 @@ class Rearrangement(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag
             output axis i from input axis `axes[i]`; slice reads starts + index * steps; pad reads starts + index,
             starts being negative, and is `fill` where that lies outside the input; strided reads the place
             start + sum of index * strides in the row-major order of the input (a row of it, the same number many
-            times, overlapping windows); gather reads the place that `table` names, and is `fill` where that is -1.
-        inputs: keys; one, but for concatenate and stack.
+            times, overlapping windows); gather reads the place that `table` names, counted on from input to input,
+            and is `fill` where that is -1.
+        inputs: keys; one, but for concatenate, stack and gather.
         axis: of concatenate and stack, else 0.
         axes: of permute, else empty.
         starts: of slice and pad, one a dimension, else empty.
@@ -185,7 +186,7 @@ class Rearrangement(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag
         fill: of pad and gather: a number, or None for minus infinity, which JSON cannot hold; else 0.
         start: of strided, else 0.
         strides: of strided, one a dimension of the output, else empty.
-        table: of gather, the key of int64 places in the row-major order of the input, of the output's shape; else None.
+        table: of gather, the key of int64 places, in the row-major order of each input, for each output number.
     """
 
     how: Literal["reshape", "concatenate", "stack", "permute", "slice", "pad", "strided", "gather"]

@@ -165,3 +165,22 @@ def _by_table(reader: Reader, call: dict[str, Any], table: Tensor, *, fill: floa
     if any(isinstance(leaf, Tensor) and reader.is_computed(leaf) for leaf in others):
         raise NoFormError("Which numbers it takes is computed from the input.")
     return Rearrangement("gather", (reader.activation(call["self"]),), fill=fill, table=reader.weight(table, "places"))
+
+
+@entry_for(aten.copy_.default, aten._to_copy.default)
+def _copy(reader: Reader, call: dict[str, Any], output: Tensor) -> Form:
+    source = call["src"] if "src" in call else call["self"]
+    if torch.promote_types(source.dtype, output.dtype) != output.dtype:
+        raise NoFormError("A copy has a form where the type of number that it makes holds what it reads.")
+    view = torch.empty(source.shape, device="meta").expand(output.shape)
+    return Rearrangement("strided", (reader.number(source),), start=0, strides=tuple(view.stride()))
+
+
+@entry_for(aten.fill_.Scalar, aten.fill_.Tensor, aten.zero_.default)
+def _fill(reader: Reader, call: dict[str, Any], output: Tensor) -> Form:
+    value = call.get("value", 0.0)
+    if isinstance(value, Tensor):
+        key = reader.number(value.reshape(1))
+    else:
+        key = reader.weight(torch.tensor([value], dtype=output.dtype, device=output.device), "constant")
+    return Rearrangement("strided", (key,), start=0, strides=(0,) * output.dim())

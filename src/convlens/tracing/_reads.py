@@ -89,7 +89,7 @@ def reads(
     if isinstance(form, Resampling):
         return [_resampled_reads(form, index, weights)]
     if form.table is not None:
-        return [_gathered_read(form, int(weights[form.table][index]), shape_of(form.inputs[0]))]
+        return [_gathered_read(form, int(weights[form.table][index]), shape_of)]
     return [_rearranged_read(form, index, shape_of, output_shape=shape_of(call.output))]
 
 
@@ -125,9 +125,15 @@ def _resampled_reads(form: Resampling, index: Index, weights: Mapping[str, np.nd
     return Reads(form.input, _with_prefix([index[:2]], _grid(spans)), np.asarray(products).reshape(-1))
 
 
-def _gathered_read(form: Rearrangement, place: int, shape: Shape) -> Reads:
-    indices = [] if place < 0 else [np.unravel_index(place, shape)]
-    return Reads(form.inputs[0], np.array(indices, dtype=np.int64).reshape(-1, len(shape)), None)
+def _gathered_read(form: Rearrangement, place: int, shape_of: Callable[[str], Shape]) -> Reads:
+    if place < 0:
+        return Reads(form.inputs[0], np.empty((0, len(shape_of(form.inputs[0]))), dtype=np.int64), None)
+    for key in form.inputs:  # the loop ends at the input that holds the place
+        count = math.prod(shape_of(key))
+        if place < count:
+            break
+        place -= count
+    return Reads(key, np.array([np.unravel_index(place, shape_of(key))], dtype=np.int64), None)
 
 
 def _members(form: Standardisation, index: Index, shape: Shape) -> np.ndarray:

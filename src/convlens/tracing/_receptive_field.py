@@ -1,5 +1,6 @@
 """Which pixels can reach a unit: forms followed back, call by call, as masks."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -114,9 +115,11 @@ def _read_masks(
         return [_resampled_mask(form, mask, shape=shapes[form.input], weights=weights)]
     if form.table is not None:
         places = weights[form.table][mask]
-        read = np.zeros(shapes[form.inputs[0]], dtype=bool)
-        read.reshape(-1)[places[places >= 0]] = True
-        return [read]
+        counts = [math.prod(shapes[key]) for key in form.inputs]
+        read = np.zeros(sum(counts), dtype=bool)
+        read[places[places >= 0]] = True
+        parts = np.split(read, np.cumsum(counts[:-1]))
+        return [part.reshape(shapes[key]) for key, part in zip(form.inputs, parts, strict=True)]
     if form.how == "stack":
         return list(np.moveaxis(mask, form.axis, 0))
     if form.how == "reshape":

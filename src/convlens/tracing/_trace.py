@@ -14,10 +14,13 @@ from convlens.data import Preprocessing
 from convlens.errors import TraceError
 from convlens.tracing._capture import record
 from convlens.tracing._chain import Chain, follow_back, follow_on
+from convlens.tracing._edit import Comparison, compare, recompute
 from convlens.tracing._explain import explain_unit
-from convlens.tracing._explanation import Explanation
-from convlens.tracing._forms import Call, Form
+from convlens.tracing._explanation import Explanation, name_unit
+from convlens.tracing._forms import Call, Form, Normalisation
+from convlens.tracing._gradients import Gradients, propagate
 from convlens.tracing._input import to_batch
+from convlens.tracing._pixels import PixelSum, sum_over_pixels
 from convlens.tracing._reads import Index
 from convlens.tracing._receptive_field import INPUT, ReceptiveField, receptive_field
 from convlens.tracing._trace_file import TraceHeader, read_trace, write_trace
@@ -57,6 +60,7 @@ class Trace:
         classes: class names, in the order of the scores; empty where the net names none.
         preprocessing: how the image became the input, or None for a ready tensor.
         image: the fitted image before normalisation, uint8: channel, row, column; or None.
+        recomputed: of an edited trace: names of the layers that came out different; else empty.
     """
 
     def __init__(
@@ -68,6 +72,7 @@ class Trace:
         classes: Sequence[str] = (),
         preprocessing: Preprocessing | None = None,
         image: Tensor | None = None,
+        recomputed: Sequence[str] = (),
     ) -> None:
         self.net = net
         self.calls = tuple(calls)
@@ -75,6 +80,7 @@ class Trace:
         self.classes = tuple(classes)
         self.preprocessing = preprocessing
         self.image = image
+        self.recomputed = tuple(recomputed)
 
     @property
     def layers(self) -> list[str]:
@@ -165,6 +171,154 @@ class Trace:
         place = self._place(self.calls[position], index, item)
         shapes = {key: tuple(tensor.shape) for key, tensor in self.tensors.items()}
         return receptive_field(self.calls, position, place, shapes=shapes, weights=self._numbers)
+
+    def to_pixels(self, layer: str, *index: int, item: int = 0) -> PixelSum:
+        """Write one unit as a sum over the pixels: value = sum of pixel x weight, plus a constant.
+
+        Args:
+            layer: one of `layers`.
+            *index: channel, row, column; or the feature of a fully connected layer. Counted from 0.
+            item: which image of the batch.
+
+        Returns:
+            The sum, which closes where all on the way is linear piece by piece; else the tangent, and what bends.
+
+        Raises:
+            TraceError: there is no such layer or unit.
+            UnsupportedError: an operator on the way has no form.
+        """
+        call = self.calls[self._position(layer)]
+        return sum_over_pixels(self.calls, self.tensors, call=call, place=self._place(call, index, item))
+
+    def gradient(self, layer: str, *index: int, item: int = 0) -> Gradients:
+        """Find how much one unit changes with every number before it.
+
+        Args:
+            layer: one of `layers`.
+            *index: channel, row, column; or the feature of a fully connected layer. Counted from 0.
+            item: which image of the batch.
+
+        Returns:
+            The derivatives by all activations and weights that the unit depends on, each of which can be explained.
+
+        Raises:
+            TraceError: there is no such layer or unit.
+            UnsupportedError: an operator on the way has no form.
+        """
+        call = self.calls[self._position(layer)]
+        place = self._place(call, index, item)
+        output = self.tensors[call.output]
+        seed = torch.zeros_like(output)
+        seed[place] = 1
+        return self._gradients(name_unit(layer, index), float(output[place]), seed={call.output: seed})
+
+    def gradient_of_loss(self, label: int, *, item: int = 0) -> Gradients:
+        """Find how much the loss of one image changes with every number: what a training goes by.
+
+        Args:
+            label: which class the image belongs to, counted from 0.
+            item: which image of the batch.
+
+        Returns:
+            The derivatives of the cross-entropy of the scores: of the last layer, or the one before a softmax.
+
+        Raises:
+            TraceError: the net has no scores, or fewer than label + 1.
+            UnsupportedError: an operator on the way has no form.
+        """
+        last = self.calls[-1]
+        key = last.form.input if isinstance(last.form, Normalisation) else last.output
+        scores = self.tensors[key]
+        if scores.dim() != 2 or not 0 <= label < scores.shape[1] or not 0 <= item < len(scores):
+            raise TraceError(
+                "A loss is of a net that ends in one score a class, and a class and an image that are there. "
+                f"Received label={label}, item={item}, scores of shape {tuple(scores.shape)}."
+            )
+        with torch.enable_grad():
+            varied = scores.detach().requires_grad_()
+            loss = torch.nn.functional.cross_entropy(varied[item : item + 1], torch.tensor([label]))
+        (seed,) = torch.autograd.grad(loss, varied)
+        return self._gradients("loss", float(loss.detach()), seed={key: seed}, label=label)
+
+    def _gradients(self, of: str, value: float, *, seed: dict[str, Tensor], label: int | None = None) -> Gradients:
+        tensors = propagate(self.calls, self.tensors, seed=seed)
+        return Gradients(of, value, self.calls, self.tensors, tensors, label)
+
+    def edit(self, changes: Mapping[str, Tensor] | None = None, *, forms: Mapping[str, Form] | None = None) -> "Trace":
+        """Ask "what if": change numbers or forms, and compute anew what depends on them, and that alone.
+
+        Args:
+            changes: new tensors, by "input", by the name of a layer, which then stays as it is given, or by that of a
+                weight, such as "conv1.weight"; each of the shape of the old one, item of the batch first.
+            forms: new forms by the name of the layer, such as an average in the place of a maximum.
+
+        Returns:
+            Another trace, whose `recomputed` names what came out different. This one stays as it was.
+
+        Raises:
+            TraceError: there is no such layer or weight, or the shape is another.
+            UnsupportedError: what depends on the change may have been made by an operator without a form.
+        """
+        keyed = {}
+        for name, tensor in (changes or {}).items():
+            key = next((key for key in (f"activation/{name}", f"weight/{name}") if key in self.tensors), None)
+            expected = None if key is None else tuple(self.tensors[key].shape)
+            if key is None or tuple(tensor.shape) != expected:
+                raise TraceError(
+                    "A change is a tensor of the shape of what it replaces: the input, a layer's output or a weight. "
+                    f"Received name={name!r}, shape={tuple(tensor.shape)}. "
+                    + (f"It has {expected}." if key else f"There are: {', '.join(self._names())}.")
+                )
+            keyed[key] = tensor.detach().to(self.tensors[key].dtype).clone()
+        for name in forms or {}:
+            self._position(name)
+        calls, tensors, recomputed = recompute(self.calls, self.tensors, changes=keyed, forms=forms or {})
+        return Trace(
+            self.net,
+            calls,
+            tensors=tensors,
+            classes=self.classes,
+            preprocessing=self.preprocessing,
+            image=None if INPUT in keyed else self.image,
+            recomputed=recomputed,
+        )
+
+    def without_map(self, layer: str, channel: int) -> "Trace":
+        """Ask what the net would make without one feature map: set it to 0, in every image.
+
+        Args:
+            layer: one of `layers`.
+            channel: of its output.
+
+        Returns:
+            Another trace, as `edit` makes it.
+
+        Raises:
+            TraceError: there is no such layer or channel.
+        """
+        output = self[layer].output.clone()
+        if output.dim() < 2 or not 0 <= channel < output.shape[1]:
+            raise TraceError(f"A map is a channel of a layer. Received channel={channel}, {layer} of {output.shape}.")
+        output[:, channel] = 0
+        return self.edit({layer: output})
+
+    def compare(self, other: "Trace") -> Comparison:
+        """Compare two traces layer by layer: of two images, two checkpoints, two nets.
+
+        Args:
+            other: any trace; layers are compared that bear the same name.
+
+        Returns:
+            For each layer how far the other lies from this one.
+
+        Raises:
+            TraceError: no layer has the same name.
+        """
+        one, two = ({call.name: each.tensors[call.output] for call in each.calls} for each in (self, other))
+        return compare(one, two)
+
+    def _names(self) -> list[str]:
+        return [key.split("/", 1)[1] for key in self.tensors]
 
     def save(self, path: str | Path) -> None:
         """Write the trace as one safetensors file that opens without the net's code.

@@ -119,7 +119,7 @@ def _contradiction(call: Call, shapes: dict[str, tuple[int, ...]], known: set[st
 def _reads_outside(form: Form | None, tensors: dict[str, Tensor]) -> str | None:
     """Say which places that are written in tensors lie outside of what is read, or None."""
     if isinstance(form, Rearrangement) and form.table is not None:
-        table, count = tensors[form.table], tensors[form.inputs[0]].numel()
+        table, count = tensors[form.table], sum(tensors[key].numel() for key in form.inputs)
         if table.dtype != torch.int64 or (table.numel() and not -1 <= int(table.min()) <= int(table.max()) < count):
             return f"the table {form.table!r} names places that are not there"
     if isinstance(form, Resampling):
@@ -256,12 +256,12 @@ def _rearranged(
         if any(shape[:axis] + shape[axis + 1 :] != first[:axis] + first[axis + 1 :] for shape in before):
             raise ShapeError(f"shapes {before} do not join along axis {axis}")
         return (*first[:axis], sum(shape[axis] for shape in before), *first[axis + 1 :])
-    if len(before) != 1:
-        raise ShapeError(f"{form.how} of {len(before)} inputs")
     if (form.how == "gather") != (table is not None):
         raise ShapeError(f"{form.how} and table={form.table}")
     if table is not None:
         return table
+    if len(before) != 1:
+        raise ShapeError(f"{form.how} of {len(before)} inputs")
     if form.how == "reshape":
         if math.prod(first) != math.prod(after):
             raise ShapeError(f"{math.prod(first)} numbers into {math.prod(after)}")
