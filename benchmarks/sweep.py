@@ -36,7 +36,8 @@ def names() -> list[str]:
     import timm
     import torchvision
 
-    ours = [f"torchvision/{name}" for name in torchvision.models.list_models()]
+    modules = [torchvision.models, torchvision.models.segmentation, torchvision.models.video]  # of one image tensor
+    ours = [f"torchvision/{name}" for module in modules for name in torchvision.models.list_models(module=module)]
     return ours + [f"timm/{name}" for name in timm.list_models()]
 
 
@@ -51,7 +52,8 @@ def build(name: str, size: int) -> nn.Module:
         return timm.create_model(name, pretrained=False)
     import torchvision
 
-    options = {"weights_backbone": None} if name.startswith(("deeplab", "fcn", "lraspp")) else {}
+    segmenting = name.startswith(("deeplab", "fcn_", "lraspp"))
+    options = {"weights_backbone": None} if segmenting else {}
     options |= {"init_weights": False} if name.startswith(("googlenet", "inception")) else {}
     return torchvision.models.get_model(name, weights=None, **options)
 
@@ -79,7 +81,7 @@ def smallest(name: str) -> tuple[nn.Module, torch.Tensor]:
     for size in SIZES:
         with contextlib.suppress(Exception), torch.no_grad():
             net = build(name, size).eval()
-            clip = (8,) if "video" in type(net).__module__ else ()
+            clip = (16,) if "video" in type(net).__module__ else ()
             image = torch.randn(1, 3, *clip, size, size)
             net(image)
             return net, image
@@ -115,7 +117,12 @@ def check_fields(net: nn.Module, image: torch.Tensor, *, trace: cl.Trace, draw: 
         net(image)
         handle.remove()
         recorded = trace.tensors[calls[name].output]
-        if not isinstance(outputs[0], torch.Tensor) or outputs[0].shape != recorded.shape or recorded.dim() < 2:
+        if (
+            not isinstance(outputs[0], torch.Tensor)
+            or outputs[0].shape != recorded.shape
+            or recorded.dim() < 2
+            or 0 in recorded.shape
+        ):
             continue
         index = tuple(draw.randrange(length) for length in recorded.shape)
         with contextlib.suppress(cl.errors.UnsupportedError):
@@ -191,7 +198,8 @@ def report(lines: list[dict]) -> None:
         [
             "## Other people's nets",
             "",
-            "Nets that torchvision and timm build, with random weights, on the smallest image that each admits: "
+            "Nets of torchvision (for images, masks and clips) and timm, with random weights, on the smallest image that "
+            "each admits: "
             f"{len(lines)} nets. {len(traced)} were traced, {len(failed)} could not be built or traced; of the others "
             + (", ".join(f"{count}: {reason}" for reason, count in skipped.items()) or "there are none")
             + ".",

@@ -16,6 +16,7 @@ MODULES = [
     "convlens.errors",
     "convlens.figures",
     "convlens.geometry",
+    "convlens.insight",
     "convlens.serve",
     "convlens.tracing",
     "convlens.training",

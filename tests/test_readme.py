@@ -34,7 +34,7 @@ def environment() -> dict[str, str]:
 
 
 def test_the_python_tour_runs_and_says_what_it_promises(folder):
-    tour, _ = blocks("python")
+    tour, *_ = blocks("python")
     finished = subprocess.run([sys.executable, "-c", tour], cwd=folder, capture_output=True, text=True, check=False)
     assert finished.returncode == 0, finished.stderr
     assert "'conv1', 'relu1', 'pool1', 'conv2'" in finished.stdout
@@ -44,7 +44,7 @@ def test_the_python_tour_runs_and_says_what_it_promises(folder):
 
 
 def test_the_tour_of_architectures_runs(folder):
-    _, tour = blocks("python")
+    *_, tour = blocks("python")
     finished = subprocess.run([sys.executable, "-c", tour], cwd=folder, capture_output=True, text=True, check=False)
     assert finished.returncode == 0, finished.stderr
     assert "layer4.2.conv3" in finished.stdout
@@ -52,7 +52,7 @@ def test_the_tour_of_architectures_runs(folder):
 
 
 def test_the_shell_tour_runs(folder):
-    *_, tour = blocks("sh")
+    *_, tour, _ = blocks("sh")
     lines = tour.strip().splitlines()
     assert len(lines) == 5
     for line in lines[:-1]:
@@ -69,6 +69,25 @@ def test_the_shell_tour_runs(folder):
             assert b"<!doctype html>" in page.read().lower()
         server.send_signal(signal.SIGINT)
         assert server.wait(20) == 0
+
+
+def test_the_tour_of_what_happens_inside_runs(folder):
+    _, tour, _ = blocks("python")
+    finished = subprocess.run([sys.executable, "-c", tour], cwd=folder, capture_output=True, text=True, check=False)
+    assert finished.returncode == 0, finished.stderr
+    assert "all of which close" in finished.stdout
+    assert "DOES NOT CLOSE" not in finished.stdout
+    assert (folder / "heat.png").exists()
+    *_, lines = blocks("sh")
+    made = "convlens trace lenet docs/digit.png -o digit.safetensors\n"
+    commands = (made + lines).strip().splitlines()
+    assert len(commands) == 6
+    for line in commands:
+        words = line.split(" > ")[0]
+        finished = subprocess.run(
+            shlex.split(words), cwd=folder, env=environment(), capture_output=True, text=True, check=False
+        )
+        assert finished.returncode == 0, f"{line}\n{finished.stderr}"
 
 
 def test_the_two_commands_are_targets_of_the_makefile():

@@ -140,7 +140,8 @@ function pointwise(form: Pointwise, values: number[], products: number[]): Evalu
 
 function normalisation(form: Normalisation, values: number[], own: number): Evaluation {
   const largest = values.reduce((most, value) => Math.max(most, value), Number.NEGATIVE_INFINITY);
-  const smallest = values.reduce((least, value) => Math.min(least, value), Number.POSITIVE_INFINITY);
+  const finite = values.filter(Number.isFinite); // minus infinity has no share to round
+  const smallest = finite.reduce((least, value) => Math.min(least, value), largest);
   const exponentials = values.map((value) => Math.exp(value - largest));
   const whole = add(exponentials);
   // Rounding value - largest moves its exponential by that much again, relatively.

@@ -203,3 +203,12 @@ def test_what_is_not_there_is_refused_in_a_sentence(lenet, tmp_path):
     lenet.conv1.weight.data[0, 0, 0, 0] = float("nan")
     with pytest.raises(InsightError, match=r"finite numbers. Received value=nan of 'output'.*diagnose"):
         visualise(lenet, "output", 0)
+
+
+def test_a_net_of_one_score_without_an_axis_is_drawn_too():
+    class Scalar(nn.Conv2d):
+        def forward(self, images):
+            return super().forward(images).mean((1, 2, 3))
+
+    drawn = visualise(Scalar(3, 1, 3), "output", 0, preprocessing=plain(3, 8, 8), ascent=QUICK)
+    assert drawn.after > drawn.before

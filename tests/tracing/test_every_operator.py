@@ -13,6 +13,7 @@ from convlens.errors import TraceFileError
 from convlens.tracing._replay import evaluate
 
 HOLES = torch.rand(7, 6, generator=torch.Generator().manual_seed(0)) < 0.3
+HOLES[3, 3] = HOLES[2, 2] = False  # the units that are compared with autograd's
 
 OPERATORS = {
     "max pooling in 3-D": lambda maps: F.max_pool3d(maps[None], 2),
@@ -48,7 +49,7 @@ OPERATORS = {
     "two indices": lambda maps: maps[:, :, torch.arange(3)[:, None], torch.arange(4)],
     "triangle": lambda maps: maps.tril(),
     "mask": lambda maps: maps.masked_fill(HOLES, 3.0),
-    "mask in place, with infinity": lambda maps: (maps * 1).masked_fill_(HOLES, -torch.inf).softmax(1),
+    "mask in place, with infinity": lambda maps: (maps * 1).masked_fill_(HOLES, -torch.inf).softmax(3),
     "stack": lambda maps: torch.stack([maps, maps * 2], 2),
     "mean of channels": lambda maps: maps.mean(1),
     "sum of two axes": lambda maps: maps.sum((1, 2)),
@@ -112,6 +113,22 @@ def test_a_unit_reads_the_pixels_that_autograd_finds(operator, trace):
         field = trace.receptive_field(last.name, *unit[1:], item=unit[0])
         is_flat = getattr(last.form, "function", None) == "sign"  # whose derivative is 0
         assert is_flat or np.array_equal(field.mask, depends.any(0).numpy())
+
+
+def test_derivatives_are_those_of_autograd_and_close(operator, trace):
+    last = trace.calls[-1]
+    unit = tuple(length // 2 for length in trace.tensors[last.output].shape)
+    image = trace.input.clone().requires_grad_()
+    output = operator(image)
+    expected = torch.autograd.grad(output[unit], image)[0] if output.requires_grad else torch.zeros_like(image)
+    gradients = trace.gradient(last.name, *unit[1:], item=unit[0])
+    found = gradients.tensors.get("activation/input", torch.zeros_like(image))
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5, equal_nan=True)
+    for key, tensor in gradients.tensors.items():
+        for place in list(product(*map(range, tensor.shape)))[:: 1 + tensor.numel() // 8]:
+            item, index = (0, place) if key.startswith("weight/") else (place[0], place[1:])
+            explanation = gradients.explain(key.split("/", 1)[1], *index, item=item)
+            assert explanation.closes, str(explanation)
 
 
 def test_a_whole_output_is_replayed_from_what_was_recorded(trace):

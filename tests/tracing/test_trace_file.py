@@ -1,4 +1,5 @@
 import json
+import random
 
 import pytest
 import torch
@@ -6,7 +7,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 import convlens as cl
-from convlens.errors import TraceFileError
+from convlens.errors import TraceError, TraceFileError
 
 
 @pytest.fixture
@@ -71,6 +72,7 @@ def call(header, name) -> dict:
     ("change", "said"),
     [
         (lambda header: header.update(version=2), "Invalid enum value 2"),
+        (lambda header: header["preprocessing"].pop("mean"), "preprocessing is what Trace.save wrote"),
         (lambda header: header.update(surprise=1), "unknown field `surprise`"),
         (lambda header: conv1(header).update(kind="code"), "Invalid value 'code'"),
         (lambda header: conv1(header).update(kernel=[10**9, 5]), "call='conv1': A window of 1000000000 pixels"),
@@ -101,4 +103,42 @@ def test_a_tensor_of_another_shape_is_refused(saved):
     _, path = saved
     rewrite(path, change_tensors=lambda tensors: tensors.update({"weight/fc1.weight": torch.zeros(120, 399)}))
     with pytest.raises(TraceFileError, match="call='fc1': a weight of"):
+        cl.load_trace(path)
+
+
+def test_a_file_with_any_byte_of_its_header_changed_is_refused_or_opens_as_a_trace(saved):
+    _, path = saved
+    whole = path.read_bytes()
+    length = int.from_bytes(whole[:8], "little")
+    draw = random.Random(0)
+    places = [*range(8), *(draw.randrange(8, 8 + length) for _ in range(250))]
+    refused = 0
+    for place in places:
+        damaged = bytearray(whole)
+        damaged[place] ^= 1 << draw.randrange(8)
+        path.write_bytes(damaged)
+        try:
+            trace = cl.load_trace(path)
+            trace.explain(trace.layers[0], *(0 for _ in trace[trace.layers[0]].maps.shape))
+        except TraceError:
+            refused += 1
+    assert refused > 150  # other changes touch names, classes or other text
+
+
+@pytest.mark.parametrize("length", [2**63, 2**40, 2**31, 0])
+def test_a_header_of_an_impossible_length_is_refused(saved, length):
+    _, path = saved
+    path.write_bytes(length.to_bytes(8, "little") + path.read_bytes()[8:])
+    with pytest.raises(TraceFileError, match=r"whole safetensors file. Received path="):
+        cl.load_trace(path)
+
+
+def test_an_input_that_is_missing_or_computed_is_refused(saved):
+    _, path = saved
+    rewrite(path, change_header=lambda header: header.update(inputs=["input", "conv1"]))
+    with pytest.raises(TraceFileError, match=r"'activation/conv1' is computed twice"):
+        cl.load_trace(path)
+    rewrite(path, change_header=lambda header: (header.update(inputs=["input", "none"]), conv1(header).update(
+        input="activation/none")))  # fmt: skip
+    with pytest.raises(TraceFileError, match=r"it reads \['activation/none'\], which no earlier call made"):
         cl.load_trace(path)

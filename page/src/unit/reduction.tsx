@@ -42,7 +42,7 @@ export function ReductionPart({ opened, explanation, form }: Props) {
             {won && ` It is ${readName(won)}.`}
             {!won && shown.length < terms.length && ` The ${shown.length} that count most:`}
           </p>
-          <div class="cells">
+          <div class="cells" style={{ "--columns": Math.min(4, shown.length) }}>
             {shown.map((term) => (
               <TermButton
                 key={terms.indexOf(term)}

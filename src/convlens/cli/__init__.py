@@ -24,8 +24,10 @@ for _name, _help in {
     "predict": "Classify image files.",
     "trace": "Record every number of one forward pass in a file.",
     "explain": "Show the arithmetic behind one number of a net.",
-    "survey": "Find out what every channel of a net does over a data set, or ask a survey.",
     "visualise": "Draw what a channel or class of a net reacts to most.",
+    "attribute": "Show which pixels of an image speak for and against a class or a unit.",
+    "diagnose": "Find out what is wrong with a net, or with what it is given.",
+    "survey": "Find out what every channel of a net does over a data set, or ask a survey.",
     "open": "Open a net, a run folder or a trace in the page.",
     "nets": "List the architectures, or show what one net is made of.",
 }.items():

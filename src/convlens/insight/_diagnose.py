@@ -12,7 +12,8 @@ from convlens.insight._diagnose_weights import check_duplicates, check_finite_we
 from convlens.insight._diagnosis import Diagnosis
 from convlens.insight._undisturbed import undisturbed
 
-_BATCH = 100  # images that are read at once
+_BATCH = 100  # images that are read at once, at most
+_NUMBERS = 2**21  # that are read at once: 13 images of 3 x 224 x 224, whose activations in VGG-16 take 1.5 GB
 _DIFFERENTIATED = 32  # images whose gradients are measured
 
 
@@ -32,8 +33,8 @@ def diagnose(
 
     Args:
         net: any module that reads one batch, in the mode in which it is used. It is left as it was.
-        images: (image, channel, row, column): uint8 pixels, or floats that are ready for the net. From 100 on, units
-            that never fire are called dead.
+        images: (image, channel, row, column): uint8 pixels, or floats that are ready for the net. Fully connected units
+            that never fire are called dead from 3,000 on, maps from 100 on.
         labels: of each image, the index of its class: gradients are those of its score; without them, of the highest.
         preprocessing: what the net reads of pixels; by default its card's.
         object_size: rows and columns of what is to be recognised, in pixels; by default the whole image.
@@ -55,20 +56,22 @@ def diagnose(
             part = preprocessing(part)
         return part.to(device=first.device, dtype=first.dtype)
 
-    batch = ready(images[:_BATCH])
+    size = max(1, min(_BATCH, _NUMBERS // max(1, images[0].numel())))
+    spread = slice(None, None, -(-len(images) // size))  # where images are sorted by class, the first are of one
+    batch = ready(images[spread])
     answers = [check_finite_weights(net), check_mode(net, batch), check_input(batch, preprocessing)]
     with undisturbed(net):
         watch = Watch(net)
-        for part in images.split(_BATCH):
+        for part in images.split(size):
             watch.read(ready(part))
         answers.append(check_finite_values(watch.first_bad))
         answers.append(check_first_batch_norm(net, batch))
         answers.append(check_receptive_field(net, tuple(batch.shape[1:]), object_size))
-        answers += [check_dead(watch.layers, len(images)), check_saturated(watch.layers)]
+        answers += [check_dead(watch.layers), check_saturated(watch.layers)]
         if watch.first_bad is None:
-            own = None if labels is None else labels[:_DIFFERENTIATED]
-            norms, size = gradients(net, batch[:_DIFFERENTIATED], own)
-            answers += [check_gradients(norms), check_reach_of_gradients(size)]
+            own = None if labels is None else labels[spread][:_DIFFERENTIATED]
+            norms, sizes = gradients(net, batch[:_DIFFERENTIATED], own)
+            answers += [check_gradients(norms), check_reach_of_gradients(sizes)]
     overlaps = check_overlaps(net)
     answers += [check_duplicates(net), check_ranks(net), overlaps]
     answers.append(check_waves(watch.waves, [finding.layer for finding in overlaps[0]]))

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
+from convlens.errors import InsightError
 from convlens.insight._diagnosis import Checked, Finding
 
 # From the last layer to the first a gradient's norm changes by less than 100 in nets that train; a learning rate that
@@ -25,6 +26,9 @@ def gradients(net: nn.Module, batch: Tensor, labels: Tensor | None) -> tuple[dic
         net: in evaluation mode.
         batch: what it reads.
         labels: of each image, or None.
+
+    Raises:
+        InsightError: a label has no score.
 
     Returns:
         By layer in order of the calls, the median over the images of the gradient's norm; and the mean size of the
@@ -46,12 +50,20 @@ def gradients(net: nn.Module, batch: Tensor, labels: Tensor | None) -> tuple[dic
     finally:
         for handle in handles:
             handle.remove()
-    scores = next(leaf for leaf in tree_leaves(result) if isinstance(leaf, Tensor)).flatten(1)
+    scores = next(leaf for leaf in tree_leaves(result) if isinstance(leaf, Tensor))
+    # Of maps the score is the mean: a single unit reads part of the pixels, in patterns that are no checkerboard.
+    scores = scores.reshape(len(batch), scores.shape[1] if scores.ndim > 1 else 1, -1).mean(2)
+    if labels is not None and not bool(((labels >= 0) & (labels < scores.shape[1])).all()):
+        raise InsightError(
+            f"A label is the index of a score. Received labels from {int(labels.min())} to {int(labels.max())}, and "
+            f"{scores.shape[1]} scores. Leave labels out to take the highest scores."
+        )
     own = scores.amax(1) if labels is None else scores.gather(1, labels.to(scores.device)[:, None])[:, 0]
     found = torch.autograd.grad(own.sum(), [*outputs.values(), batch], allow_unused=True)
     norms = {
-        path: 0.0 if gradient is None else float(gradient.flatten(1).norm(dim=1).median())
+        path: float(gradient.flatten(1).norm(dim=1).median())
         for path, gradient in zip(outputs, found, strict=False)
+        if gradient is not None  # of another output, such as an auxiliary head's
     }
     return norms, torch.zeros_like(batch[0, 0]) if found[-1] is None else found[-1].abs().mean((0, 1))
 
@@ -64,9 +76,13 @@ def check_gradients(norms: dict[str, float]) -> Checked:
     if len(norms) < 2:
         return [], "Gradients: not compared, for fewer than two layers have weights."
     (first, at_first), (last, at_last) = next(iter(norms.items())), list(norms.items())[-1]
-    ratio = at_first / at_last if at_last else float("nan")
+    if at_last == 0:
+        return [], f"Gradients: not compared, for at {last} they are 0 already: the scores are flat, as sure ones are."
+    ratio = at_first / at_last
     figures = {f"norm at {first}": at_first, f"norm at {last}": at_last, "ratio": ratio}
-    said = f"Gradients: norm {at_first:.3g} at {first}, {at_last:.3g} at {last}; ratio {ratio:.3g}, limits {_VANISHED:g}"
+    said = (
+        f"Gradients: norm {at_first:.3g} at {first}, {at_last:.3g} at {last}; ratio {ratio:.3g}, limits {_VANISHED:g}"
+    )
     said += f" and {_EXPLODED:g}."
     if not ratio < _EXPLODED:
         meaning = "On the way back the gradient grows, so that a step that suits the last layers tears the first apart."
@@ -99,7 +115,9 @@ def check_reach_of_gradients(size: Tensor) -> Checked:
         share = float(parts.min() / parts.max()) if parts.max() > 0 else 1.0
         if share < lowest:
             lowest, period = share, step
-    said = f"Gradient at the pixels: least {lowest:.3f} of the most within a period, at {period} pixels, limit {_UNREAD}."
+    said = (
+        f"Gradient at the pixels: least {lowest:.3f} of the most within a period, at {period} pixels, limit {_UNREAD}."
+    )
     if lowest >= _UNREAD:
         return [], said
     finding = Finding(

@@ -1,4 +1,4 @@
-"""Whether a net is given what it was trained with: the range, mean and deviation of what it reads, its mode, its reach."""
+"""Whether a net is given what it was trained with: range, mean and deviation of what it reads, its mode, its reach."""
 
 from typing import Any
 
@@ -48,6 +48,7 @@ def check_input(read: Tensor, preprocessing: Preprocessing | None) -> Checked:
         low = min(at - _SLACK * span for at, span in zip(lows, spans, strict=True))
         high = max(at + (1 + _SLACK) * span for at, span in zip(lows, spans, strict=True))
         is_wrong = figures["least"] < low or figures["most"] > high
+        is_wrong |= figures["least"] >= 0 > min(lows)  # no pixel below the mean: of 0..1 it was not taken away
         is_wrong |= abs(figures["furthest mean"]) > _FURTHEST_MEAN
         is_wrong |= not _LEAST_DEVIATION <= figures["largest deviation"] <= _MOST_DEVIATION
         figures |= {"pixel 0 becomes": min(lows), "pixel 255 becomes": max(map(sum, zip(lows, spans, strict=True)))}
@@ -86,8 +87,9 @@ def check_first_batch_norm(net: nn.Module, batch: Tensor) -> Checked:
     path, norm, read = seen[0]
     values = read.transpose(0, 1).flatten(1).float()
     running, variance = (getattr(norm, name).float() for name in ("running_mean", "running_var"))
-    distance = ((values.mean(1) - running).abs() / (variance + norm.eps).sqrt()).median()
-    ratio = ((values.var(1, correction=0) + norm.eps) / (variance + norm.eps)).sqrt().median()
+    epsilon = float(getattr(norm, "eps"))  # noqa: B009  # a module's attribute may be anything, to a type checker
+    distance = ((values.mean(1) - running).abs() / (variance + epsilon).sqrt()).median()
+    ratio = ((values.var(1, correction=0) + epsilon) / (variance + epsilon)).sqrt().median()
     figures = {"median distance of means in deviations": float(distance), "median ratio of deviations": float(ratio)}
     tracked = getattr(norm, "num_batches_tracked", None)
     if tracked is not None:
@@ -115,7 +117,7 @@ def check_mode(net: nn.Module, batch: Tensor) -> Checked:
         net: in the mode that it was handed in.
         batch: what it reads.
     """
-    batch = batch[:_TRIALS]
+    batch = batch[:_TRIALS] if len(batch) > 1 else batch.repeat(2, *[1] * (batch.ndim - 1))  # normalised as a batch
     left_on = [path for path, module in net.named_modules() if module.training and isinstance(module, _BATCH_NORMS)]
     dropping = [path for path, module in net.named_modules() if module.training and isinstance(module, _RANDOM)]
     with undisturbed(net), torch.no_grad():
@@ -170,7 +172,9 @@ def check_receptive_field(net: nn.Module, shape: tuple[int, ...], object_size: i
     size = " x ".join(map(str, field))
     layers = description.layers
     maps = [place for place, layer in enumerate(layers) if len(layer.output) == len(shape) + 1]
-    last = maps[-1] if maps else 0
+    if not maps:
+        return [], "Receptive field: there are no maps; all pixels are weighed at once."
+    last = maps[-1]
     joined = next((layer for layer in layers[last + 1 :] if layer.kind == "fully connected"), None)
     places = 1
     for side in layers[last].output[2:]:

@@ -1,4 +1,4 @@
-"""Units that never fire, or lie where their function is flat; values that are none: watched while a net reads images."""
+"""Units that never fire, or lie where their function is flat; values that are none: seen while a net reads images."""
 
 from collections import Counter
 from collections.abc import Generator, Iterable
@@ -13,9 +13,12 @@ from torch.utils._pytree import tree_leaves
 
 from convlens.insight._diagnosis import Checked, Finding
 
-# Of n images in which a unit never fires: it fires in at most 3 / n of such images, with 95 % confidence (rule of
-# three: Hanley and Lippman-Hand, 1983). From 100 images on that is 3 %.
+# A unit that never fires in n samples fires in a share of at most 3 / n, with 95 % confidence (rule of three: Hanley
+# and Lippman-Hand, 1983): 0.1 %. Rarer ones are there in good nets: of the 100 units of the shipped LeNet's last ReLU
+# 24 do not fire in 500 digits of MNIST, 4 not in 3,000, 2 not in 20,000.
+_LEAST_SAMPLES = 3000  # images, times the places of a map
 _LEAST_IMAGES = 100
+_MANY = 0.05  # of a layer's channels; fewer are counted, and no illness
 _FLAT = 0.99  # of tanh, as of 2 sigmoid - 1: its slope there is a fiftieth of the steepest
 _MOSTLY = 0.95  # share of a channel's values beyond it
 _WAVY = 0.1  # share of a map's variance that the place within a stride explains; of smooth maps about 0
@@ -29,6 +32,7 @@ _SQUASHING = {_aten.tanh, _aten.sigmoid}
 class _Layer:
     is_rectifier: bool
     most: Tensor | None = None  # of each channel
+    samples: int = 0  # of each channel
     flat: Tensor | None = None  # of each channel, summed share of each image
     images: int = 0
     is_output: bool = False
@@ -42,6 +46,7 @@ class _Layer:
             flat = (values.abs() > _FLAT).float().mean(1) * len(output)
             self.flat = flat if self.flat is None else self.flat + flat
         self.images += len(output)
+        self.samples += values.shape[1]
 
 
 class Watch(TorchDispatchMode):
@@ -69,7 +74,7 @@ class Watch(TorchDispatchMode):
             is_rectifier = base in _RECTIFIERS and _starts_at_zero(func, args, kwargs or {})
             if is_rectifier or base in _SQUASHING:
                 layer = self.layers.setdefault(self._name(packet.__name__.removesuffix("_")), _Layer(is_rectifier))
-                layer.add(2 * result - 1 if base is _aten.sigmoid else result)
+                layer.add(result.mul(2).sub(1) if base is _aten.sigmoid else result)
                 self._last = result, layer
         return result
 
@@ -142,31 +147,41 @@ def wave_share(maps: Tensor, stride: tuple[int, ...]) -> float:
     return float(phases.flatten(2).var(2, correction=0).sum() / variance) if variance > 0 else 0.0
 
 
-def check_dead(layers: dict[str, _Layer], images: int) -> Checked:
+def check_dead(layers: dict[str, _Layer]) -> Checked:
     """Find channels that are never above 0."""
-    if images < _LEAST_IMAGES:
-        return [], f"Dead units: not checked, which takes {_LEAST_IMAGES} images and more; there are {images}."
-    findings, units = [], 0
+    findings, units, asleep, unjudged = [], 0, 0, []
     for name, layer in layers.items():
         if layer.most is None:
             continue
-        units += len(layer.most)
+        if layer.images < _LEAST_IMAGES or layer.samples < _LEAST_SAMPLES:
+            unjudged.append(name)
+            continue
         dead = (layer.most <= 0).nonzero().flatten().tolist()
-        if dead:
+        units, asleep = units + len(layer.most), asleep + len(dead)
+        if len(dead) > _MANY * len(layer.most):
             findings.append(
                 Finding(
                     "dead units",
                     name,
                     tuple(dead),
-                    {"channels never above 0": len(dead), "of": len(layer.most), "images": images},
-                    f"They are 0 for every image, and so is every gradient through them: they fire in at most "
-                    f"{3 / images:.2%} of such images (with 95 % confidence), and do not learn from the others.",
-                    "If there are many, train with a smaller learning rate or with batch normalisation; a few can be "
-                    "cut out without a change.",
+                    {
+                        "channels never above 0": len(dead),
+                        "of": len(layer.most),
+                        "images": layer.images,
+                        "limit": _MANY * len(layer.most),
+                    },
+                    "They are 0 for every image, and so is every gradient through them: at a place of such an image "
+                    f"they fire with a chance of at most {3 / layer.samples:.2g} (with 95 % confidence), and they do "
+                    "not learn from the others.",
+                    "Train with a smaller learning rate or with batch normalisation; or cut them out, which changes "
+                    "nothing.",
                 )
             )
-    dead = sum(len(finding.channels) for finding in findings)
-    return findings, f"Dead units: {dead} of {units:,} channels behind a ReLU never above 0 in {images} images."
+    said = f"Dead units: {asleep} of {units:,} channels behind a ReLU never above 0, limit {_MANY:.0%} of a layer."
+    if unjudged:
+        said += f" Not checked: {', '.join(unjudged)}, which takes {_LEAST_IMAGES} images, and {_LEAST_SAMPLES:,} "
+        said += "of places times images."
+    return findings, said
 
 
 def check_saturated(layers: dict[str, _Layer]) -> Checked:

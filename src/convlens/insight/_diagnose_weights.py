@@ -11,6 +11,7 @@ _LEAST_NUMBERS = 9
 # Random matrices have an effective rank of 0.8 and more of the full one, trained ones less.
 _LOW_RANK = 0.2
 _LEAST_RANK = 8  # of a smaller matrix a share says little
+_MOST_FILTERS = 1024  # that are decomposed: all 4096 of VGG's first fully connected layer take minutes
 
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 _TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
@@ -74,10 +75,13 @@ def check_ranks(net: nn.Module) -> Checked:
     """
     findings, lowest, count = [], 1.0, 0
     for name, filters in _banks(net):
+        filters = filters[:, :_MOST_FILTERS].double()
         full = min(filters.shape[1:])
         if full < _LEAST_RANK:
             continue
-        shares = torch.linalg.svdvals(filters)
+        tall = filters if filters.shape[1] <= filters.shape[2] else filters.transpose(1, 2)
+        # The roots of the eigenvalues of the smaller Gram matrix: in a tenth of the time of a decomposition.
+        shares = torch.linalg.eigvalsh(tall @ tall.transpose(1, 2)).clamp(min=0).sqrt()
         shares = shares / shares.sum(1, keepdim=True).clamp(min=torch.finfo(shares.dtype).tiny)
         ranks = torch.exp(torch.special.entr(shares).sum(1))
         share, count = float(ranks.mean()) / full, count + 1

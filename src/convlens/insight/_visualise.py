@@ -91,7 +91,7 @@ def visualise(
         history=history,
         ascent=ascent,
         seed=seed,
-        reason=None if len(history) else _reason(before),
+        reason=_reason(before, after, has_gradient=len(history) > 0),
         notes=tuple(_notes(known is None, reads)),
     )
 
@@ -204,12 +204,20 @@ def _covariance(channels: int, photos: Tensor | None) -> Tensor | None:
     return covariance_of(photos) if channels > 1 else None
 
 
-def _reason(before: Tensor) -> str:
-    values = ", ".join(f"{value:.4g}" for value in before.tolist())
+def _reason(before: Tensor, after: Tensor, *, has_gradient: bool) -> str | None:
+    """Say why a picture shows nothing, where it does."""
+    values = ", ".join(f"{value:.4g}" for value in after.tolist())
+    if not has_gradient:
+        return (
+            f"Nothing to climb: of {len(_STARTS)} starts, from faint to strong noise, none has a gradient; the value "
+            f"stays {values}. The channel is dead for such pictures, or its function flat. The layer before the ReLU "
+            "has a gradient."
+        )
+    if bool((after > before).all()):
+        return None
     return (
-        f"Nothing to climb: of {len(_STARTS)} starts, from faint to strong noise, none has a gradient; the value "
-        f"stays {values}. The channel is dead for such pictures, or its function flat. The layer before the ReLU has "
-        "a gradient."
+        f"Not every picture rose: from {len(_STARTS)} starts the value came to {values}. The channel hardly ever "
+        "fires; more steps, another seed, or the layer before the ReLU may show more."
     )
 
 

@@ -44,6 +44,8 @@ class Target:
             InsightError: the pass does not reach the layer, or it has no such channel or unit.
         """
         activation = self._activation(images)
+        if activation.ndim == 1:  # one score an image, without an axis of its own
+            activation = activation[:, None]
         self._check(activation)
         value = activation[(slice(None), *self.index)]  # of one unit, or of all places of a channel
         maps = activation.flatten(2) if activation.ndim > 2 else activation[:, :, None]
@@ -98,7 +100,7 @@ def _find(net: nn.Module, layer: str) -> tuple[nn.Module, int]:
     if path in modules and path and visit.isdecimal() and int(visit) > 1:
         return modules[path], int(visit)
     raise InsightError(
-        f"A layer is named by its module's path, the net's own result {OUTPUT!r}. Received layer={layer!r}. There are: "
+        f"A layer is named by its module's path; the net's result is {OUTPUT!r}. Received layer={layer!r}. There are: "
         f"{_listed(net)}."
     )
 

@@ -9,6 +9,7 @@ from convlens.tracing._explanation import Term as Term
 from convlens.tracing._forms import Call as Call
 from convlens.tracing._forms import Form as Form
 from convlens.tracing._gradients import Gradients as Gradients
+from convlens.tracing._input import to_batch as to_batch
 from convlens.tracing._pixels import PixelSum as PixelSum
 from convlens.tracing._receptive_field import ReceptiveField as ReceptiveField
 from convlens.tracing._trace import Layer as Layer

@@ -5,18 +5,23 @@ Tensors are known by where they lie in memory (address, shape, stride), so that 
 recognised; nothing recorded is freed before the pass ends, so that no address is used twice.
 """
 
-from collections.abc import Container, Generator
+from collections.abc import Container, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
+from torch.utils._pytree import tree_leaves, tree_map_only
 
+from convlens.errors import TraceError
 from convlens.tracing._forms import Call, Form, Rearrangement, rename, sources, weight_keys
+from convlens.tracing._input import describe_output, input_names
+from convlens.tracing._memory import keep_freed_memory
+from convlens.tracing._net import as_before, want_traceable, weights_of
 from convlens.tracing._operators import OPERATORS, NoFormError
 
 _Place = tuple[int, tuple[int, ...], tuple[int, ...], torch.dtype]
@@ -60,6 +65,12 @@ _SHAPED_LIKE = {
     aten.randn_like.default,
     aten.new_empty_strided.default,
 }
+
+
+@cache
+def _defaults(operator: Any) -> dict[str, Any]:
+    """List an operator's arguments in order, with what they are where a call leaves them out."""
+    return {argument.name: argument.default_value for argument in operator._schema.arguments}
 
 
 @dataclass
@@ -223,10 +234,9 @@ class Recording(TorchDispatchMode):
         self.operator, self.output = func, number
         if entry is None:
             return None, f"The operator {func} has no form yet."
-        named = {
-            argument.name: kwargs.get(argument.name, args[place] if place < len(args) else argument.default_value)
-            for place, argument in enumerate(func._schema.arguments)
-        }
+        if not output.is_floating_point() or any(map(Tensor.is_complex, _tensors_in((*args, *kwargs.values())))):
+            return None, "Whole and complex numbers have no form: an explanation is of real numbers."
+        named = {**_defaults(func), **dict(zip(_defaults(func), args, strict=False)), **kwargs}
         try:
             return entry(self, named, output), None
         except NoFormError as reason:
@@ -247,12 +257,12 @@ class Recording(TorchDispatchMode):
 
 
 @contextmanager
-def _watched(net: nn.Module, recording: Recording) -> Generator[None]:
-    """Tell the recording which module runs, put the net into evaluation mode, and leave it as it was."""
-    training = [module for module in net.modules() if module.training]
+def _watched(modules: Mapping[str, nn.Module], recording: Recording) -> Generator[None]:
+    """Tell the recording which module runs."""
     handles = []
-    for path, module in net.named_modules():
-        is_leaf = not any(module.children())
+    for name, module in modules.items():
+        path = ".".join(part for part in name.split(".") if part != "_orig_mod")  # torch.compile puts it there
+        is_leaf = not any(module._modules.values())
 
         def enter(_module: Any, _arguments: Any, path: str = path, is_leaf: bool = is_leaf) -> None:
             recording.enter(path, is_leaf=is_leaf)
@@ -260,14 +270,10 @@ def _watched(net: nn.Module, recording: Recording) -> Generator[None]:
         handles.append(module.register_forward_pre_hook(enter))
         handles.append(module.register_forward_hook(lambda *_: recording.leave(), always_call=True))
     try:
-        for module in training:
-            module.training = False
         yield
     finally:
         for handle in handles:
             handle.remove()
-        for module in training:
-            module.training = True
 
 
 @contextmanager
@@ -282,38 +288,62 @@ def _in_small_steps() -> Generator[None]:
         torch.backends.mha.set_fastpath_enabled(was_fast)
 
 
-def record(net: nn.Module, image: Tensor, *, probabilities: bool) -> tuple[list[Call], dict[str, Tensor]]:
-    """Run a net on a batch and describe every call.
+def record(
+    net: nn.Module,
+    inputs: Sequence[Any],
+    *,
+    named: Mapping[str, Any],
+    training: bool,
+    probabilities: bool,
+) -> tuple[list[Call], dict[str, Tensor]]:
+    """Run a net and describe every call.
 
     Args:
-        net: any module of one input.
-        image: what it reads, item of the batch first.
+        net: any module.
+        inputs: what it reads by position; of each tensor item of the batch first.
+        named: what it reads by name.
+        training: whether it runs as in training.
         probabilities: whether a softmax over the scores is recorded after the net.
 
     Returns:
         The calls in order, and the tensors of all keys.
+
+    Raises:
+        TraceError: the net or an input cannot be traced, or there are no scores to make probabilities of.
     """
     recording = Recording()
-    for name, tensor in [*net.named_parameters(), *net.named_buffers()]:
+    keep_freed_memory()
+    modules = dict(net.named_modules())  # to walk through a net takes as long as some of its layers
+    weights = weights_of(modules)
+    want_traceable(modules, weights=weights, inputs=[*inputs, *named.values()])
+    for name, tensor in weights.items():
         recording.know(tensor.detach(), f"weight/{name}")
-    image = image.clone()  # the caller may change it afterwards
-    recording.know(image, "activation/input")
-    with torch.no_grad(), _in_small_steps():
-        with _watched(net, recording), recording:
-            scores = net(image)
+    # The caller may change an input afterwards, or the net may.
+    inputs, named = tree_map_only(Tensor, lambda tensor: tensor.detach().clone(), (tuple(inputs), dict(named)))
+    names = input_names(net, inputs, named)
+    for name, tensor in names.items():
+        recording.know(tensor, f"activation/{name}")
+    with torch.no_grad(), as_before(net, modules.values(), training=training), _in_small_steps():
+        with _watched(modules, recording), recording:
+            scores = net(*inputs, **named)
             if probabilities:
+                if not isinstance(scores, Tensor) or scores.dim() < 2:
+                    raise TraceError(
+                        "Probabilities are made of one tensor of scores: item, class. "
+                        f"Received probabilities=True and a net that returns {describe_output(scores)}. "
+                        "Trace it with probabilities=False."
+                    )
                 recording.enter("probabilities", is_leaf=True)
                 torch.softmax(scores, 1)
         for output in tree_leaves(scores):
             if isinstance(output, Tensor):
                 recording.finish(output)
-    return _named(recording)
+        return _named(recording, set(names))
 
 
-def _named(recording: Recording) -> tuple[list[Call], dict[str, Tensor]]:
+def _named(recording: Recording, names: set[str]) -> tuple[list[Call], dict[str, Tensor]]:
     """Name every call after its module, and give its output the key of that name."""
     keys = {}
-    names: set[str] = {"input"}
     main = _main_calls(recording.calls)
     for position, call in enumerate(recording.calls):
         path = [call.module, "" if position in main and call.module else _operator_name(call.operator)]

@@ -73,5 +73,7 @@ def format_tolerance(value: float) -> str:
     """
     if value == 0:
         return "0"
+    if not math.isfinite(value):
+        return nine_digits(value)
     exponent = math.floor(math.log10(value)) - 1
     return f"{math.ceil(value / 10.0**exponent) * 10.0**exponent:.1e}"

@@ -52,7 +52,8 @@ def explain_unit(call: Call, index: Index, *, numbers: Mapping[str, np.ndarray],
     read = reads(call, index, shape_of=lambda key: numbers[key].shape, weights=numbers)
     # A tensor may be a single number without axes: that has one index, of no columns.
     parts = [numbers[part.key][tuple(part.indices.T)].reshape(len(part.indices)) for part in read]
-    values = np.concatenate(parts).astype(np.float64)
+    with np.errstate(invalid="ignore"):  # memory that a net made and never wrote may hold what NumPy warns of
+        values = np.concatenate(parts).astype(np.float64)
     weights = [part.weights for part in read if part.weights is not None]
     factors = np.concatenate(weights) if weights else None
     with np.errstate(all="ignore"):  # as for torch, what is undefined is NaN, and what is too large infinite
@@ -164,7 +165,8 @@ def _normalise(form: Normalisation, own: int, values: np.ndarray, *, dtype: torc
     largest = float(values.max())
     exponentials = np.exp(values - largest)
     # Rounding value - largest moves its exponential by that difference once more, relatively.
-    relative = gamma(len(values) + FUNCTION_ROUNDINGS + largest - float(values.min()), dtype)
+    smallest = float(values.min(where=np.isfinite(values), initial=largest))  # minus infinity has no share to round
+    relative = gamma(len(values) + FUNCTION_ROUNDINGS + largest - smallest, dtype)
     if form.function == "softmax":
         total = float(exponentials[own] / exponentials.sum())
         tolerance = relative * total + _SMALLEST

@@ -268,7 +268,7 @@ def carry_forward(form: Form, numbers: Mapping[str, Tensor], *, directions: dict
             for slope, direction in zip(slopes, directions.values(), strict=True)
             if slope is not None
         ]
-    if not moved:
+    if not any(each.requires_grad for each in moved):  # a sign has no slope anywhere
         return torch.zeros(shape, dtype=torch.float64)
     (forward,) = torch.autograd.grad(torch.stack(moved).sum(), back, allow_unused=True)
     return torch.zeros(shape, dtype=torch.float64) if forward is None else forward
@@ -291,8 +291,8 @@ def _beside(form: Form, numbers: Mapping[str, Tensor], *, key: str, place: Index
         return 0.0 if form.function in _EXACT else 1.0 + abs(float(numbers[key][place]))
     if isinstance(form, Normalisation):
         values = numbers[form.input]
-        spread = float(values.amax(form.axis).sub(values.amin(form.axis)).max())
-        return 2.0 + spread
+        finite = values[values.isfinite()]  # what is masked with minus infinity has no share
+        return 2.0 + (float(finite.max() - finite.min()) if finite.numel() else 0.0)
     if isinstance(form, Reduction) and form.function == "variance":
         return 4.0 * float(numbers[form.input].abs().max())
     if isinstance(form, Standardisation):

@@ -1,11 +1,14 @@
 """From whatever a user calls an image to the batch that a net reads."""
 
+import inspect
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
 
 from convlens.data import Preprocessing, read_image
 from convlens.errors import TraceError
@@ -36,6 +39,38 @@ def to_batch(image: Any, preprocessing: Preprocessing | None) -> tuple[Tensor, T
         )
     fitted = preprocessing.fit(pixels)
     return preprocessing.normalise(fitted)[None], fitted
+
+
+def input_names(net: nn.Module, inputs: Sequence[Any], named: Mapping[str, Any]) -> dict[str, Tensor]:
+    """Name every tensor that a net reads.
+
+    Args:
+        net: whose forward method names its arguments.
+        inputs: by position.
+        named: by name.
+
+    Returns:
+        The first tensor as "input", the others by their arguments' names, or as "input_2" where they have none; with a
+        number where an argument holds several.
+    """
+    parameters = inspect.signature(net.forward).parameters.values()
+    positional = [each.name for each in parameters if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)]
+    arguments = ["input", *positional[1:]][: len(inputs)]
+    arguments += [f"input_{count + 1}" for count in range(len(arguments), len(inputs))]
+    found: dict[str, Tensor] = {}
+    for argument, value in [*zip(arguments, inputs, strict=True), *named.items()]:
+        tensors = [leaf for leaf in tree_leaves(value) if isinstance(leaf, Tensor)]
+        for count, tensor in enumerate(tensors):
+            name = argument if len(tensors) == 1 else f"{argument}.{count}"
+            while name in found:
+                name += "_2"
+            found[name] = tensor
+    return found
+
+
+def describe_output(output: Any) -> str:
+    """Say what a net returned."""
+    return f"a tensor of shape {tuple(output.shape)}" if isinstance(output, Tensor) else f"a {type(output).__name__}"
 
 
 def _pixels(image: Any) -> Tensor:

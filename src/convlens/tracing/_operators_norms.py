@@ -36,12 +36,13 @@ def _fixed_batch_norm(reader: Reader, call: dict[str, Any], output: Tensor) -> F
     if call["weight"] is not None:
         scale = scale * call["weight"].double()
     shift = -call["running_mean"].double() * scale
+    kind = torch.float64 if output.dtype == torch.float64 else torch.float32  # never narrower: both are derived
     axes = output.dim() - 2
     return WeightedSum(
         input=reader.activation(call["input"]),
-        weight=reader.weight(scale.float().reshape(-1, 1, *[1] * axes), "scale"),
+        weight=reader.weight(scale.to(kind).reshape(-1, 1, *[1] * axes), "scale"),
         bias=None if call["bias"] is None else reader.weight(call["bias"], "bias"),
-        shift=reader.weight(shift.float(), "shift"),
+        shift=reader.weight(shift.to(kind), "shift"),
         groups=len(scale),
         kernel=(1,) * axes,
         stride=(1,) * axes,

@@ -1,26 +1,14 @@
-"""Which pixels can reach a unit: forms followed back, call by call, as masks."""
+"""Which pixels can reach a unit: forms followed back, call by call."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
+from typing import Literal
 
 import numpy as np
 
-from convlens.errors import UnsupportedError
-from convlens.tracing._forms import (
-    Call,
-    Contraction,
-    Form,
-    Maximum,
-    Normalisation,
-    Pointwise,
-    Reduction,
-    Resampling,
-    Standardisation,
-    WeightedSum,
-    sources,
-)
+from convlens.tracing._forms import Call, Form, sources
+from convlens.tracing._read_masks import read_masks
+from convlens.tracing._read_products import Product, joined, read_products, to_mask, to_products
 from convlens.tracing._reads import Index, Shape
 
 INPUT = "activation/input"
@@ -34,11 +22,19 @@ class ReceptiveField:
         mask: channel, row, column of the net's input: True where the unit reads it.
         rows: the first row and one past the last; (0, 0) if it reads none.
         columns: the first column and one past the last; (0, 0) if it reads none.
+        kind: "exact": these pixels and no others; "whole input": all of them, because an operator on the way has no
+            form, and what it reads is not known.
     """
 
     mask: np.ndarray
     rows: tuple[int, int]
     columns: tuple[int, int]
+    kind: Literal["exact", "whole input"] = "exact"
+
+
+# Marks as products, which are joined; or, where there are too many or they are none, as a mask.
+_Marks = list[Product] | np.ndarray
+_MOST_PRODUCTS = 8
 
 
 def receptive_field(
@@ -59,163 +55,65 @@ def receptive_field(
         weights: tensors of the keys that begin with "weight/".
 
     Returns:
-        Exactly the pixels that it reads: a change of any other one leaves it as it is.
-
-    Raises:
-        UnsupportedError: a call on the way has no form.
+        Exactly the pixels that it reads: a change of any other one leaves it as it is. All pixels, if a call on the way
+        has no form.
     """
-    unit = np.zeros(shapes[calls[position].output], dtype=bool)
-    unit[index] = True
-    masks = {calls[position].output: unit}
+    output = calls[position].output
+    unit: Product = [np.arange(size) == at for at, size in zip(index, shapes[output], strict=True)]
+    found: dict[str, _Marks] = {output: [unit]}
     for call in reversed(calls[: position + 1]):
-        mask = masks.pop(call.output, None)
-        if mask is None:
+        marks = found.pop(call.output, None)
+        if marks is None:
             continue
         if call.form is None:
-            raise UnsupportedError(
-                f"A receptive field follows forms from layer to layer. Received a unit of {calls[position].name!r}, "
-                f"which depends on {call.name!r}, operator={call.operator}. {call.reason}"
-            )
-        for key, read in zip(
-            sources(call.form), _read_masks(call.form, mask, shapes=shapes, weights=weights), strict=True
-        ):
-            if key == INPUT or key.startswith("activation/"):
-                masks[key] = masks[key] | read if key in masks else read
-    pixels = masks.get(INPUT, np.zeros(shapes[INPUT], dtype=bool)).any(axis=0)  # whichever item of the batch it is
-    return ReceptiveField(pixels, rows=_extent(pixels, axis=-2), columns=_extent(pixels, axis=-1))
+            return _field(np.ones(shapes[INPUT][1:], dtype=bool), "whole input")
+        parts = _read(call.form, marks, output=shapes[call.output], shapes=shapes, weights=weights)
+        for key, part in zip(sources(call.form), parts, strict=True):
+            if len(part) and key.startswith("activation/"):
+                found[key] = _union(found[key], part, shapes[key]) if key in found else part
+    pixels = _as_mask(found.get(INPUT, []), shapes[INPUT])
+    return _field(np.asarray(pixels.any(axis=0)), "exact")  # whichever item of the batch it is
+
+
+def _read(
+    form: Form, marks: _Marks, *, output: Shape, shapes: Mapping[str, Shape], weights: Mapping[str, np.ndarray]
+) -> list[_Marks]:
+    """Turn marks of output units into marks of what they read: one an input, in the form's order."""
+    if isinstance(marks, list):
+        each = [read_products(form, axes, shapes=shapes, weights=weights) for axes in marks]
+        if None not in each:
+            parts = [[axes for axes in part if axes is not None] for part in zip(*filter(None, each), strict=True)]
+            return [_pruned(part, shapes[key]) for part, key in zip(parts, sources(form), strict=True)]
+    masks = read_masks(form, _as_mask(marks, output), shapes=shapes, weights=weights)
+    return [_simplest(mask) for mask in masks]
+
+
+def _pruned(products: list[Product], shape: Shape) -> _Marks:
+    return products if len(products) < 2 else _union(products[:1], products[1:], shape)
+
+
+def _union(first: _Marks, second: _Marks, shape: Shape) -> _Marks:
+    if isinstance(first, list) and isinstance(second, list):
+        products = joined(first, second)
+        if len(products) <= _MOST_PRODUCTS:
+            return products
+    return _simplest(_as_mask(first, shape) | _as_mask(second, shape))
+
+
+def _as_mask(marks: _Marks, shape: Shape) -> np.ndarray:
+    return to_mask(marks, shape) if isinstance(marks, list) else marks
+
+
+def _simplest(mask: np.ndarray) -> _Marks:
+    products = to_products(mask)
+    return mask if products is None else products
+
+
+def _field(pixels: np.ndarray, kind: Literal["exact", "whole input"]) -> ReceptiveField:
+    return ReceptiveField(pixels, _extent(pixels, axis=-2), _extent(pixels, axis=-1), kind)
 
 
 def _extent(pixels: np.ndarray, *, axis: int) -> tuple[int, int]:
     others = tuple(other for other in range(pixels.ndim) if other != axis % pixels.ndim)
     found = np.flatnonzero(pixels.any(axis=others))
     return (int(found[0]), int(found[-1]) + 1) if len(found) else (0, 0)
-
-
-def _read_masks(
-    form: Form, mask: np.ndarray, *, shapes: Mapping[str, Shape], weights: Mapping[str, np.ndarray]
-) -> list[np.ndarray]:
-    """Turn a mask of output units into masks of what they read: one an input, in the form's order."""
-    if isinstance(form, WeightedSum):
-        return [_window_mask(form, _channels_read(form, mask, shapes[form.input]), shapes[form.input])]
-    if isinstance(form, Maximum):
-        return [_window_mask(form, mask, shapes[form.input])]
-    if isinstance(form, Pointwise):
-        return [_unbroadcast(mask, shapes[key]) for key in form.inputs]
-    if isinstance(form, Normalisation):
-        return [np.broadcast_to(mask.any(axis=form.axis, keepdims=True), mask.shape)]
-    if isinstance(form, Contraction):
-        rows, columns = mask.any(axis=-1, keepdims=True), mask.any(axis=-2, keepdims=True)
-        return [np.broadcast_to(rows, shapes[form.left]), np.broadcast_to(columns, shapes[form.right])]
-    if isinstance(form, Standardisation):
-        return [_set_mask(form, mask)]
-    if isinstance(form, Reduction):
-        kept = mask if form.keep else np.expand_dims(mask, form.axes)
-        return [np.broadcast_to(kept, shapes[form.input])]
-    if isinstance(form, Resampling):
-        return [_resampled_mask(form, mask, shape=shapes[form.input], weights=weights)]
-    if form.table is not None:
-        places = weights[form.table][mask]
-        counts = [math.prod(shapes[key]) for key in form.inputs]
-        read = np.zeros(sum(counts), dtype=bool)
-        read[places[places >= 0]] = True
-        parts = np.split(read, np.cumsum(counts[:-1]))
-        return [part.reshape(shapes[key]) for key, part in zip(form.inputs, parts, strict=True)]
-    if form.how == "stack":
-        return list(np.moveaxis(mask, form.axis, 0))
-    if form.how == "reshape":
-        return [mask.reshape(shapes[form.inputs[0]])]
-    if form.how == "permute":
-        return [mask.transpose(np.argsort(form.axes))]
-    if form.how == "slice":
-        read = np.zeros(shapes[form.inputs[0]], dtype=bool)
-        read[_strided(form.starts, form.steps, mask.shape)] = mask
-        return [read]
-    if form.how == "strided":
-        read = np.zeros(shapes[form.inputs[0]], dtype=bool)
-        read.reshape(-1)[form.start + np.argwhere(mask) @ np.array(form.strides, dtype=np.int64)] = True
-        return [read]
-    if form.how == "pad":
-        sizes = shapes[form.inputs[0]]
-        spans = [
-            (max(start, 0), max(min(start + count, size), start, 0))
-            for start, count, size in zip(form.starts, mask.shape, sizes, strict=True)
-        ]
-        read = np.zeros(sizes, dtype=bool)
-        kept = tuple(slice(first - start, end - start) for (first, end), start in zip(spans, form.starts, strict=True))
-        read[tuple(slice(first, end) for first, end in spans)] = mask[kept]
-        return [read]
-    ends = np.cumsum([shapes[key][form.axis] for key in form.inputs])
-    return np.split(mask, ends[:-1], axis=form.axis)
-
-
-def _resampled_mask(
-    form: Resampling, mask: np.ndarray, *, shape: Shape, weights: Mapping[str, np.ndarray]
-) -> np.ndarray:
-    """Spread marks along one axis after the other to the pixels that the places there are made of."""
-    for axis, (starts, key) in enumerate(zip(form.starts, form.weights, strict=True), start=2):
-        reads = np.zeros((len(starts), shape[axis]), dtype=bool)
-        for place, (start, row) in enumerate(zip(starts, weights[key], strict=True)):
-            reads[place, start : start + len(np.trim_zeros(row, "b"))] = True
-        mask = np.moveaxis(np.moveaxis(mask, axis, -1) @ reads, -1, axis)
-    return mask
-
-
-def _set_mask(form: Standardisation, mask: np.ndarray) -> np.ndarray:
-    """Mark every number of a set of which one is marked."""
-    if 1 not in form.axes:
-        return np.broadcast_to(mask.any(axis=form.axes, keepdims=True), mask.shape)
-    groups = mask.reshape(mask.shape[0], form.groups, -1, *mask.shape[2:])
-    axes = tuple(axis + (axis > 0) for axis in form.axes)  # the channels of a group lie along axis 2
-    return np.broadcast_to(groups.any(axis=axes, keepdims=True), groups.shape).reshape(mask.shape)
-
-
-def _channels_read(form: WeightedSum, mask: np.ndarray, input_shape: Shape) -> np.ndarray:
-    """Spread a mask over output channels to the input channels of the same group."""
-    if form.weight is None:
-        return mask
-    items, channels = mask.shape[:2]
-    grouped = mask.reshape(items, form.groups, channels // form.groups, *mask.shape[2:]).any(axis=2)
-    return np.repeat(grouped, input_shape[1] // form.groups, axis=1)
-
-
-def _window_mask(form: WeightedSum | Maximum, mask: np.ndarray, input_shape: Shape) -> np.ndarray:
-    """Mark every pixel under a window whose place is marked; of a transposed one, every pixel that reaches it."""
-    transposed = isinstance(form, WeightedSum) and form.transposed
-    read = np.zeros(input_shape, dtype=bool)
-    # Which of the two slides, and what it slides over.
-    counts, sizes = mask.shape[2:], input_shape[2:]
-    if transposed:
-        counts, sizes = sizes, counts
-    for taps in product(*map(range, form.kernel)):
-        # Along each axis: the places p for which p * stride - padding + tap * dilation lies inside the input.
-        starts = [tap * step - pad for tap, step, pad in zip(taps, form.dilation, form.padding, strict=True)]
-        places, pixels = [], []
-        for start, stride, size, count in zip(starts, form.stride, sizes, counts, strict=True):
-            first = max(0, -(start // stride))
-            last = min(count, (size - 1 - start) // stride + 1)
-            places.append(slice(first, max(first, last)))
-            pixels.append(slice(first * stride + start, max(first, last) * stride + start, stride))
-        if all(place.stop > place.start for place in places):
-            under = (..., *_clipped(pixels, sizes))
-            if transposed:
-                read[(..., *places)] |= mask[under]
-            else:
-                read[under] |= mask[(..., *places)]
-    return read
-
-
-def _clipped(pixels: list[slice], sizes: Shape) -> list[slice]:
-    return [slice(pixel.start, min(pixel.stop, size), pixel.step) for pixel, size in zip(pixels, sizes, strict=True)]
-
-
-def _unbroadcast(mask: np.ndarray, shape: Shape) -> np.ndarray:
-    """Undo NumPy's broadcasting: mark a number if any of the places it was spread to is marked."""
-    missing = mask.ndim - len(shape)
-    spread = tuple(axis + missing for axis, size in enumerate(shape) if size == 1)
-    return np.asarray(mask.any(axis=(*range(missing), *spread))).reshape(shape)
-
-
-def _strided(starts: Sequence[int], steps: Sequence[int], counts: Shape) -> tuple[slice, ...]:
-    return tuple(
-        slice(start, start + step * count, step) for start, step, count in zip(starts, steps, counts, strict=True)
-    )

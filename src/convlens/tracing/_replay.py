@@ -119,7 +119,7 @@ def _padded(form: WeightedSum | Maximum, maps: Tensor, *, shape: Shape, fill: fl
     return F.pad(maps, ends, value=fill) if any(ends) else maps
 
 
-def divide_into_sets(form: Standardisation, maps: Tensor) -> tuple[Tensor, Sequence[int]]:
+def divide_into_sets(form: Standardisation, maps: Tensor) -> tuple[Tensor, tuple[int, ...]]:
     """Shape numbers so that each set lies along axes of its own, and say which these are."""
     if 1 not in form.axes:
         return maps, form.axes
@@ -244,8 +244,9 @@ POINTWISE: dict[str, Callable[[Sequence[Tensor], Pointwise], Tensor]] = {
             "silu": F.silu,
             "mish": F.mish,
             "softplus": F.softplus,
-            "hardsigmoid": F.hardsigmoid,
-            "hardswish": F.hardswish,
+            # torch's own two can be differentiated once, and derivatives are explained by differentiating twice.
+            "hardsigmoid": lambda numbers: F.relu6(numbers + 3) / 6,
+            "hardswish": lambda numbers: numbers * F.relu6(numbers + 3) / 6,
             "tanh": torch.tanh,
             "sigmoid": torch.sigmoid,
             "exp": torch.exp,

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from convlens.data import Preprocessing
-from convlens.errors import TraceError
+from convlens.errors import TraceError, TraceFileError
 from convlens.tracing._capture import record
 from convlens.tracing._chain import Chain, follow_back, follow_on
 from convlens.tracing._edit import Comparison, compare, recompute
@@ -20,6 +20,7 @@ from convlens.tracing._explanation import Explanation, name_unit
 from convlens.tracing._forms import Call, Form, Normalisation
 from convlens.tracing._gradients import Gradients, propagate
 from convlens.tracing._input import to_batch
+from convlens.tracing._net import unwrap
 from convlens.tracing._pixels import PixelSum, sum_over_pixels
 from convlens.tracing._reads import Index
 from convlens.tracing._receptive_field import INPUT, ReceptiveField, receptive_field
@@ -89,8 +90,14 @@ class Trace:
 
     @property
     def input(self) -> Tensor:
-        """What the net read, item of the batch first."""
+        """What the net read, item of the batch first; of several tensors the first."""
         return self.tensors[INPUT]
+
+    @property
+    def inputs(self) -> dict[str, Tensor]:
+        """Every tensor that the net read, by name."""
+        made = {call.output for call in self.calls}
+        return {key.removeprefix("activation/"): tensor for key, tensor in self.activations.items() if key not in made}
 
     @property
     def activations(self) -> dict[str, Tensor]:
@@ -161,11 +168,11 @@ class Trace:
             item: which image of the batch.
 
         Returns:
-            Exactly those pixels, whatever the weights are.
+            Exactly those pixels, whatever the weights are. Where an operator on the way has no form: the whole input,
+            and a `kind` that says so.
 
         Raises:
             TraceError: there is no such layer or unit.
-            UnsupportedError: an operator on the way has no form.
         """
         position = self._position(layer)
         place = self._place(self.calls[position], index, item)
@@ -327,7 +334,7 @@ class Trace:
             path: the file; it is replaced whole.
         """
         preprocessing = None if self.preprocessing is None else self.preprocessing.to_json()
-        header = TraceHeader(self.net, self.calls, self.classes, preprocessing)
+        header = TraceHeader(self.net, self.calls, self.classes, preprocessing, tuple(self.inputs))
         write_trace(Path(path), header, tensors=self.tensors, image=self.image)
 
     def _explain(self, call: Call, place: Index) -> Explanation:
@@ -385,7 +392,13 @@ def load_trace(path: str | Path) -> Trace:
         TraceFileError: the file is missing, damaged, of another version, or contradicts itself.
     """
     header, tensors, image = read_trace(Path(path))
-    preprocessing = None if header.preprocessing is None else Preprocessing.from_json(header.preprocessing)
+    try:
+        preprocessing = None if header.preprocessing is None else Preprocessing.from_json(header.preprocessing)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise TraceFileError(
+            f"A trace's preprocessing is what Trace.save wrote. Received path={str(path)!r}, "
+            f"preprocessing={header.preprocessing}: {error!r}. A file that was changed cannot be repaired."
+        ) from error
     return Trace(
         header.net,
         header.calls,
@@ -397,28 +410,44 @@ def load_trace(path: str | Path) -> Trace:
 
 
 def trace(
-    net: nn.Module, image: Any, *, preprocessing: Preprocessing | None = None, probabilities: bool = False
+    net: nn.Module,
+    image: Any,
+    *others: Any,
+    preprocessing: Preprocessing | None = None,
+    probabilities: bool = False,
+    training: bool = False,
+    **named: Any,
 ) -> Trace:
-    """Run a net on one image in evaluation mode, and record every operator call.
+    """Run a net on one image and record every operator call.
 
     Args:
-        net: any module that reads one tensor. It is left as it was: no hooks, same mode, same weights.
+        net: any module. It is left as it was: no hooks, same mode, same weights and buffers; so is the random state.
+            Of a module in DataParallel or by torch.compile the one inside runs, as it was written.
         image: a file's path; a PIL image; uint8 pixels: (row, column), an array (row, column, channel) or a tensor
             (channel, row, column); or a float tensor that is ready for the net, item of the batch first.
+        *others: what else the net reads. Tensors are recorded under the names that its forward method has for them.
         preprocessing: how pixels become the input; that of the net's card where it has one.
         probabilities: whether to follow the scores with a softmax over the classes, recorded as "probabilities".
+        training: whether the net runs as in training: batch normalisation by the batch's own mean and variance, dropout
+            with a mask, which is recorded.
+        **named: what the net reads by name.
 
     Returns:
         The trace.
 
     Raises:
-        TraceError: the image is none of these, or there is no preprocessing for pixels.
+        TraceError: the image is none of these, there is no preprocessing for pixels, or the net cannot be seen into:
+            TorchScript, sparse and quantised tensors, tensors without numbers.
     """
+    net = unwrap(net)
     card = getattr(net, "card", None)  # trained nets say what they expect and which classes they know
     if preprocessing is None and card is not None:
         preprocessing = card.preprocessing
     batch, fitted = to_batch(image, preprocessing)
-    calls, tensors = record(net, batch, probabilities=probabilities)
+    if fitted is not None:
+        weight = next((weight for weight in net.parameters() if weight.is_floating_point()), batch)
+        batch = batch.to(weight.device, weight.dtype)
+    calls, tensors = record(net, (batch, *others), named=named, training=training, probabilities=probabilities)
     return Trace(
         type(net).__name__,
         calls,

@@ -8,11 +8,11 @@ import msgspec
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors.torch import save_file
 from torch import Tensor
 
 from convlens.errors import ShapeError, TraceFileError
-from convlens.files import write_whole
+from convlens.files import made_whole
 from convlens.geometry import output_size
 from convlens.tracing._forms import (
     Call,
@@ -44,16 +44,22 @@ class TraceHeader(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     calls: tuple[Call, ...]
     classes: tuple[str, ...]
     preprocessing: dict[str, Any] | None
+    inputs: tuple[str, ...] = ("input",)
     format: Literal["convlens-trace"] = "convlens-trace"
     version: Literal[1] = 1
 
 
 def write_trace(path: Path, header: TraceHeader, *, tensors: dict[str, Tensor], image: Tensor | None) -> None:
     """Write a trace file, whole or not at all."""
-    content = tensors if image is None else {**tensors, _IMAGE: image}
-    # Copies, because safetensors refuses tensors that share memory, as a map and its flattened view do.
-    content = {key: tensor.clone(memory_format=torch.contiguous_format) for key, tensor in content.items()}
-    write_whole(path, save(content, metadata={_HEADER: msgspec.json.encode(header).decode()}))
+    content = tensors | ({} if image is None else {_IMAGE: image})
+    stored: set[int] = set()
+    for key, tensor in content.items():
+        # safetensors refuses tensors that share memory, as a map and its flattened view do: the second one is copied.
+        copied = tensor.untyped_storage().data_ptr() in stored
+        content[key] = tensor.clone(memory_format=torch.contiguous_format) if copied else tensor.contiguous()
+        stored.add(content[key].untyped_storage().data_ptr())
+    with made_whole(path) as temporary:
+        save_file(content, temporary, metadata={_HEADER: msgspec.json.encode(header).decode()})
 
 
 def read_trace(path: Path) -> tuple[TraceHeader, dict[str, Tensor], Tensor | None]:
@@ -83,8 +89,10 @@ def read_trace(path: Path) -> tuple[TraceHeader, dict[str, Tensor], Tensor | Non
             f"A trace file has a header of version 1 under {_HEADER!r}. Received path={str(path)!r}: {error}. {_ADVICE}"
         ) from error
     image = tensors.pop(_IMAGE, None)
+    inputs = [f"activation/{name}" for name in header.inputs]
+    tensors = {key: tensors[key] for key in dict.fromkeys([*inputs, *tensors]) if key in tensors}  # inputs in order
     shapes = {key: tuple(tensor.shape) for key, tensor in tensors.items()}
-    known = {INPUT, *(key for key in shapes if key.startswith("weight/"))}
+    known = {key for key in shapes if key.startswith("weight/")} | {*inputs}
     for call in header.calls:
         problem = _contradiction(call, shapes, known) or _reads_outside(call.form, tensors)
         if problem:
@@ -105,7 +113,7 @@ def _contradiction(call: Call, shapes: dict[str, tuple[int, ...]], known: set[st
     if call.form is None:
         return None
     keys = [*sources(call.form), *weight_keys(call.form)]
-    unknown = [key for key in keys if key not in known]
+    unknown = [key for key in keys if key not in known or key not in shapes]
     if unknown or not keys:
         return f"it reads {unknown or 'nothing'}, which no earlier call made"
     try:
