@@ -10,12 +10,16 @@ from convlens.insight._survey_plan import SurveyedLayer
 from convlens.insight._survey_totals import BINS, Totals, add_pair, as_pair
 
 _STREAMS = 4  # tables a channel, in turns: a processor waits less often for the count that it has just raised
+_FEATURE_BATCHES = 16  # batches whose features are counted at once
 _ZERO = BINS // 2  # the bin that begins at 0
 _INFINITE = _ZERO + 0x7C  # the bin of infinity; in those behind it lies what is no number
 
 
 class BatchStatistics:
-    """Adds batches to totals. Call `begin`, then `see` for each layer's output during a pass, then `finish`."""
+    """Adds batches to totals.
+
+    Call `begin`, then `see` for each layer's output during a pass, then `finish`; and `settle` before the totals are read.
+    """
 
     def __init__(self, layers: Sequence[SurveyedLayer], totals: Totals) -> None:
         self._names = [layer.name for layer in layers]
@@ -29,6 +33,9 @@ class BatchStatistics:
         self._images: np.ndarray = np.zeros(0, dtype=np.int64)
         self._seen: dict[str, tuple[Tensor, Tensor, Tensor]] = {}
         self._candidates: list[tuple[np.ndarray, ...]] = []
+        self._feature_names = [layer.name for layer in layers if layer.units == 1]
+        self._feature_channels = np.flatnonzero(self._units == 1)
+        self._features: list[Tensor] = []
 
     def begin(self, images: np.ndarray) -> None:
         """Say which images, by index, the next pass reads."""
@@ -40,7 +47,7 @@ class BatchStatistics:
         """Count and sum up one layer's output; it is left as it is."""
         maps = output.detach().float()
         if maps[0, 0].numel() == 1:
-            values = maps.flatten(1).clone()  # what follows may change it in place; features are counted in `finish`
+            values = maps.flatten(1).clone()  # what follows may change it in place
             self._seen[name] = (values, values, values * values)
             return
         maps = maps.flatten(2).contiguous()
@@ -56,7 +63,12 @@ class BatchStatistics:
         Args:
             labels: the class of each image; -1 where it has none.
         """
-        self._count_features()
+        if self._feature_names:
+            features = torch.cat([self._seen[name][0] for name in self._feature_names], 1)
+            self._rank(features, self._feature_channels)
+            self._features.append(features)
+            if len(self._features) == _FEATURE_BATCHES:
+                self.settle()
         columns = zip(*(self._seen[name] for name in self._names), strict=True)
         maxima, sums, squares = (torch.cat(parts, 1).cpu().numpy() for parts in columns)
         sums, squares = sums.astype(np.float64), squares.astype(np.float64)
@@ -77,14 +89,11 @@ class BatchStatistics:
             channels, values, images, places = (np.concatenate(parts) for parts in zip(*self._candidates, strict=True))
             totals.offer(channels, values, images, places=places)
 
-    def _count_features(self) -> None:
-        """Count the features of all layers side by side: they are few, and each call costs more than they do."""
-        names = [name for name in self._names if self._units[self._slices[name].start] == 1]
-        if names:
-            values = torch.cat([self._seen[name][0] for name in names], 1)
-            found = np.concatenate([np.arange(len(self._units))[self._slices[name]] for name in names])
-            self._count(values[..., None], found)
-            self._rank(values, found)
+    def settle(self) -> None:
+        """Count features, which wait for each other: a table of counts costs more than one batch of them."""
+        if self._features:
+            self._count(torch.cat(self._features)[..., None], self._feature_channels)
+            self._features = []
 
     def _count(self, maps: Tensor, found: slice | np.ndarray) -> None:
         """Count units into bins; and find the lowest one, where the bins leave a doubt."""
