@@ -70,10 +70,11 @@ def ratio(name: str, folder: Path, *, count: int, repeats: int = 5) -> list[floa
     has one batch.
     """
     trained = net_of(name)
-    size = {"resnet18": 16}.get(name, 128)
     preprocessing = trained.card.preprocessing
     shape = (preprocessing.channels, *preprocessing.size)
-    few, many = Synthetic(size * 2, shape), Synthetic(size * 2 + count, shape)
+    few, many = Synthetic(count // 8, shape), Synthetic(count // 8 + count, shape)
+    # Plain inference may choose its batches: whichever of these is fastest.
+    size = min((4, 16, 64, 128, 256), key=lambda size: min(plain(trained, few, size=size) for _ in range(2)))
     shares = []
     for repeat in range(repeats):
         inference = plain(trained, many, size=size) - plain(trained, few, size=size)

@@ -173,6 +173,7 @@ def _pass(
             counted.append(batch)
             if time.monotonic() >= due or batch == mine[-1]:
                 began = time.monotonic()
+                statistics.settle()
                 with kept.transaction():
                     kept.keep(rank, totals, batches=counted, unread=unread)
                 counted, unread = [], {}

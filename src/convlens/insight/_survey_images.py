@@ -70,4 +70,5 @@ def read(images: Sequence[Any], index: int) -> tuple[Tensor, int, str] | str:
     except (DataError, OSError) as error:
         return str(error)
     image, label, *name = example
-    return torch.as_tensor(image), -1 if label is None else int(label), str(name[0]) if name else str(index)
+    image = image if isinstance(image, Tensor) else torch.as_tensor(image)
+    return image, -1 if label is None else int(label), str(name[0]) if name else str(index)

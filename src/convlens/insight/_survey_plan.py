@@ -13,8 +13,8 @@ from convlens.errors import ConvlensError, SurveyError
 from convlens.geometry import Reach
 from convlens.tracing import Trace, trace
 
-_BATCH_FLOATS = 2**24  # numbers of the largest layer in a batch: 64 MiB, whatever the net
-_MOST_IMAGES = 128
+_BATCH_FLOATS = 2**21  # numbers of the largest layer in a batch: 8 MiB, less than a processor's cache
+_MOST_IMAGES = 256
 _RECTIFIERS = (nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.PReLU, nn.ELU, nn.SELU, nn.CELU, nn.GELU, nn.SiLU, nn.Mish,
                nn.Hardswish, nn.Hardsigmoid, nn.Hardtanh, nn.Sigmoid, nn.Tanh, nn.Softplus)  # fmt: skip
 

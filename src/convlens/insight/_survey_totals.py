@@ -66,27 +66,33 @@ class Totals:
             getattr(self, name).__iadd__(getattr(other, name))
         np.minimum(self.minima, other.minima, out=self.minima)
         np.maximum(self.maxima, other.maxima, out=self.maxima)
-        channels = np.arange(len(self.maxima))
-        self.offer(channels, other.top_values, other.top_images, places=other.top_places)
+        channels, places = np.nonzero(other.top_images >= 0)
+        found = (getattr(other, name)[channels, places] for name in ("top_values", "top_images", "top_places"))
+        values, images, places = found
+        self.offer(channels, values, images, places=places)
 
     def offer(self, channels: np.ndarray, values: np.ndarray, images: np.ndarray, *, places: np.ndarray) -> None:
-        """Keep the highest k of what is there and what is offered; of equal ones, those of the first images.
+        """Keep the highest k units of each channel; of equal ones, those of the first images.
 
         Args:
-            channels: which channels; each once.
-            values: one row a channel, as many as there are.
-            images: their images; -1 where there is none.
+            channels: of the units that are offered.
+            values: theirs.
+            images: where they are, each once a channel.
             places: their places in the map, counted row by row.
         """
-        top = self.top_values.shape[1]
-        values = np.concatenate([self.top_values[channels], values], axis=1)
-        images = np.concatenate([self.top_images[channels], images], axis=1)
-        places = np.concatenate([self.top_places[channels], places], axis=1)
-        last = np.iinfo(np.int64).max
-        order = np.lexsort((np.where(images < 0, last, images), -values, images < 0), axis=1)[:, :top]
-        self.top_values[channels] = np.take_along_axis(values, order, 1)
-        self.top_images[channels] = np.take_along_axis(images, order, 1)
-        self.top_places[channels] = np.take_along_axis(places, order, 1)
+        changed = np.unique(channels)
+        known, ranks = np.nonzero(self.top_images[changed] >= 0)
+        known = changed[known]
+        channels = np.concatenate([known, channels])
+        values = np.concatenate([self.top_values[known, ranks], values])
+        images = np.concatenate([self.top_images[known, ranks], images])
+        places = np.concatenate([self.top_places[known, ranks], places])
+        order = np.lexsort((images, -values, channels))
+        channels = channels[order]
+        rank = np.arange(len(order)) - np.searchsorted(channels, channels)
+        kept = rank < self.top_values.shape[1]
+        order, at = order[kept], (channels[kept], rank[kept])
+        self.top_values[at], self.top_images[at], self.top_places[at] = values[order], images[order], places[order]
 
     def to_bytes(self) -> dict[str, bytes]:
         """Write every array in NumPy's own format, without anything pickled."""
