@@ -1,6 +1,6 @@
 """Measure surveys: speed against plain inference, memory, several processes, and kills.
 
-python benchmarks/survey.py
+python benchmarks/survey.py [--most 100000 --count 40000]
 """
 
 import argparse
@@ -133,6 +133,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--child", nargs=3)
     parser.add_argument("--most", type=int, default=1_000_000, help="images of the largest survey")
+    parser.add_argument("--count", type=int, default=100_000, help="images of the surveys by several processes")
     parser.add_argument("--kills", type=int, default=20)
     options = parser.parse_args()
     if options.child:
@@ -143,12 +144,12 @@ def main() -> None:
         folder = Path(parent)
         shares = {
             name: ratio(name, folder, count=count)
-            for name, count in {"lenet": 12800, "lenet_four": 1024, "resnet18": 64}.items()
+            for name, count in {"lenet": 25_600, "lenet_four": 1024, "resnet18": 64}.items()
         }
         memory = {
             count: finished(start(count, folder / f"{count}.survey"))[1] for count in (1000, 10_000, options.most)
         }
-        count, speedups, same = 100_000, [], []
+        count, speedups, same = options.count, [], []
         for repeat in range(3):
             one = finished(start(count, folder / f"1-{repeat}.survey"))[0]
             both = [start(count, folder / f"2-{repeat}.survey", rank=rank, processes=2) for rank in range(2)]
@@ -158,7 +159,7 @@ def main() -> None:
             for process in [start(count, path, rank=rank, processes=processes) for rank in range(processes)]:
                 finished(process)
             same.append(dump(path) == dump(folder / "1-0.survey"))
-        survived = kills(folder, count=50_000, moments=options.kills)
+        survived = kills(folder, count=count // 2, moments=options.kills)
     write_section(
         "survey",
         [

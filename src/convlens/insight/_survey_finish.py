@@ -12,9 +12,11 @@ from torch import nn
 from convlens.data import Preprocessing
 from convlens.insight._survey_file import SurveyFile
 from convlens.insight._survey_images import read
-from convlens.insight._survey_patches import cut, to_sprite
+from convlens.insight._survey_patches import colours, cut, to_sprite
 from convlens.insight._survey_plan import Fields, SurveyedLayer
 from convlens.insight._survey_totals import BINS, Totals, bin_edges
+
+_BLOCK = 512  # channels whose patches are cut out together: 54 MiB of them, if nine each
 
 
 def finish(
@@ -26,7 +28,7 @@ def finish(
     classes: Sequence[str],
     preprocessing: Preprocessing,
 ) -> None:
-    """Write all rows and patches in one transaction. Whoever comes second finds it done."""
+    """Write all rows and patches, layer by layer; layers that are there, of this process or another, are left."""
     device = next((tensor.device for tensor in net.parameters()), torch.device("cpu"))
     fields = Fields(net, torch.zeros(1, *preprocessing.image_shape, device=device), layers)
     with kept.transaction():
@@ -35,13 +37,27 @@ def finish(
         totals = kept.merged()
         counts = zip(range(len(classes)), classes, totals.class_images.tolist(), strict=True)
         kept.write_many("classes", counts)
-        start = 0
-        for position, layer in enumerate(layers):
-            rows, columns = layer.shape[1:] if len(layer.shape) == 3 else (1, layer.units)
-            kept.write_many("layers", [(layer.name, position, layer.channels, rows, columns)])
-            _write_statistics(kept, totals, layer, start=start)
-            _write_patches(kept, totals, layer, images, start=start, fields=fields, preprocessing=preprocessing)
-            start += layer.channels
+    start = 0
+    for position, layer in enumerate(layers):
+        with kept.transaction():
+            if not kept.rows("select layer from layers where layer = ?", layer.name):
+                rows, columns = layer.shape[1:] if len(layer.shape) == 3 else (1, layer.units)
+                kept.write_many("layers", [(layer.name, position, layer.channels, rows, columns)])
+                _write_statistics(kept, totals, layer, start=start)
+                for first in range(0, layer.channels, _BLOCK):
+                    block = range(first, min(first + _BLOCK, layer.channels))
+                    _write_patches(
+                        kept,
+                        totals,
+                        layer,
+                        images,
+                        block=block,
+                        start=start,
+                        fields=fields,
+                        preprocessing=preprocessing,
+                    )
+        start += layer.channels
+    with kept.transaction():
         kept.set_meta(finished=True, read=int(totals.images[0]))
         kept.rows("delete from partials")
 
@@ -95,29 +111,39 @@ def _write_patches(
     layer: SurveyedLayer,
     images: Sequence[Any],
     *,
+    block: range,
     start: int,
     fields: Fields,
     preprocessing: Preprocessing,
 ) -> None:
+    """Cut out the top patches of a block of channels; each image is read once."""
     columns = layer.shape[2] if len(layer.shape) == 3 else 1
-    for channel in range(layer.channels):
-        tiles, rows = [], []
-        at = start + channel
-        best = zip(totals.top_values[at], totals.top_images[at], totals.top_places[at], strict=True)
-        for place, (value, index, unit) in enumerate(best):
-            if index < 0:
-                break
-            example = read(images, int(index))
-            if isinstance(example, str):
-                continue
-            image, label, name = example
-            where = divmod(int(unit), columns) if len(layer.shape) == 3 else ()
-            rectangle = fields.rectangle(layer, where)
-            fitted = preprocessing.fit(image)
-            if fitted.shape[0] in (1, 3):
-                tiles.append(cut(fitted, rectangle))
-            row, column = where or (None, None)
-            rows.append((layer.name, channel, place, int(index), name, label, float(value), row, column, *rectangle))
-        kept.write_many("patches", rows)
-        if tiles:
-            kept.write_many("sprites", [(layer.name, channel, *to_sprite(tiles))])
+    found = totals.top_images[start + block.start : start + block.stop]
+    channels, places = np.nonzero(found >= 0)
+    channels += block.start
+    rows: dict[tuple[int, int], tuple] = {}
+    tiles: dict[tuple[int, int], np.ndarray] = {}
+    of_image = found[found >= 0]
+    example: tuple | str = ""
+    picture: np.ndarray | None = None
+    for i, at in enumerate(order := np.argsort(of_image, kind="stable").tolist()):
+        index, channel, place = int(of_image[at]), int(channels[at]), int(places[at])
+        if i == 0 or index != of_image[order[i - 1]]:
+            example = read(images, index)
+            picture = None if isinstance(example, str) else colours(preprocessing.fit(example[0]))
+        if isinstance(example, str):
+            continue
+        where = divmod(int(totals.top_places[start + channel, place]), columns) if len(layer.shape) == 3 else ()
+        rectangle = fields.rectangle(layer, where)
+        value = float(totals.top_values[start + channel, place])
+        row, column = where or (None, None)
+        _, label, name = example
+        key = (channel, place)
+        rows[key] = (layer.name, channel, place, index, name, label, value, row, column, *rectangle)
+        if picture is not None:
+            tiles[key] = cut(picture, rectangle)
+    kept.write_many("patches", [rows[key] for key in sorted(rows)])
+    for channel in block:
+        shown = [tiles[key] for place in range(totals.top_images.shape[1]) if (key := (channel, place)) in tiles]
+        if shown:
+            kept.write_many("sprites", [(layer.name, channel, *to_sprite(shown))])

@@ -13,16 +13,22 @@ from convlens.insight._survey_plan import Rectangle
 _LARGEST = 64  # pixels a side of a tile; larger patches are scaled down
 
 
-def cut(image: UInt8[Tensor, "channel row column"], rectangle: Rectangle) -> UInt8[np.ndarray, "height width colour"]:
-    """Cut a patch out of a fitted image, in colour, scaled down to a tile's size where it is larger."""
+def colours(image: UInt8[Tensor, "channel row column"]) -> UInt8[np.ndarray, "row column colour"] | None:
+    """Turn a fitted image into a picture in colour; None where its channels are no colours."""
+    if image.shape[0] not in (1, 3):
+        return None
+    return np.ascontiguousarray(image.expand(3, -1, -1).permute(1, 2, 0).cpu().numpy())
+
+
+def cut(picture: UInt8[np.ndarray, "row column colour"], rectangle: Rectangle) -> UInt8[np.ndarray, "height width 3"]:
+    """Cut out a patch, scaled down to a tile's size where it is larger."""
     first_row, end_row, first_column, end_column = rectangle
-    pixels = image[:, first_row:end_row, first_column:end_column].permute(1, 2, 0).cpu().numpy()
-    pixels = np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels[:, :, :3]
-    if max(pixels.shape[:2]) <= _LARGEST:
-        return np.ascontiguousarray(pixels)
-    picture = Image.fromarray(np.ascontiguousarray(pixels))
-    picture.thumbnail((_LARGEST, _LARGEST), Image.Resampling.BOX)
-    return np.asarray(picture)
+    patch = picture[first_row:end_row, first_column:end_column]
+    if max(patch.shape[:2]) <= _LARGEST:
+        return patch.copy()
+    tile = Image.fromarray(np.ascontiguousarray(patch))
+    tile.thumbnail((_LARGEST, _LARGEST), Image.Resampling.BOX)
+    return np.asarray(tile)
 
 
 def to_sprite(patches: list[np.ndarray]) -> tuple[int, bytes]:
@@ -38,7 +44,8 @@ def to_sprite(patches: list[np.ndarray]) -> tuple[int, bytes]:
         sprite[:rows, place * tile : place * tile + columns, :3] = patch
         sprite[:rows, place * tile : place * tile + columns, 3] = 255
     file = io.BytesIO()
-    Image.fromarray(sprite).save(file, "WEBP", lossless=True, exact=True, method=2)
+    # Six times as fast as the usual method, for an eighth more bytes.
+    Image.fromarray(sprite).save(file, "WEBP", lossless=True, exact=True, method=0)
     return tile, file.getvalue()
 
 
