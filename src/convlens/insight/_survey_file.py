@@ -13,26 +13,27 @@ from convlens.insight._survey_totals import Totals
 
 FORMAT = "convlens-survey, version 1"
 _PATIENCE = 600  # seconds to wait while another process cuts out the patches
+# Strict: of a file from elsewhere SQLite itself says whether every value is of its column's type.
 _TABLES = """
-create table if not exists meta (key text primary key, value text not null);
-create table if not exists done (batch integer primary key);
-create table if not exists partials (rank integer, name text, content blob not null, primary key (rank, name));
-create table if not exists unread (image integer primary key, reason text not null);
-create table if not exists classes (class integer primary key, name text not null, images integer not null);
+create table if not exists meta (key text primary key, value text not null) strict;
+create table if not exists done (batch integer primary key) strict;
+create table if not exists partials (rank integer, name text, content blob not null, primary key (rank, name)) strict;
+create table if not exists unread (image integer primary key, reason text not null) strict;
+create table if not exists classes (class integer primary key, name text not null, images integer not null) strict;
 create table if not exists layers (layer text primary key, position integer not null, channels integer not null,
-    rows integer not null, columns integer not null);
+    rows integer not null, columns integer not null) strict;
 create table if not exists channels (layer text, channel integer, units integer not null, mean real, variance real,
-    minimum real, maximum real, sparsity real not null, image_deviation real, primary key (layer, channel));
-create table if not exists histogram (layer text, channel integer, low real, high real, units integer not null,
-    primary key (layer, channel, low));
+    minimum real, maximum real, sparsity real not null, image_deviation real, primary key (layer, channel)) strict;
+create table if not exists histogram (layer text, channel integer, low real, high real not null,
+    units integer not null, primary key (layer, channel, low)) strict;
 create table if not exists class_means (layer text, channel integer, class integer, mean real,
-    primary key (layer, channel, class));
+    primary key (layer, channel, class)) strict;
 create table if not exists patches (layer text, channel integer, place integer, image integer not null,
-    name text not null, label integer, value real not null, row integer, column integer, first_row integer not null,
-    end_row integer not null, first_column integer not null, end_column integer not null,
-    primary key (layer, channel, place));
+    name text not null, label integer not null, value real not null, row integer, column integer,
+    first_row integer not null, end_row integer not null, first_column integer not null, end_column integer not null,
+    primary key (layer, channel, place)) strict;
 create table if not exists sprites (layer text, channel integer, tile integer not null, webp blob not null,
-    primary key (layer, channel));
+    primary key (layer, channel)) strict;
 """
 
 
@@ -164,24 +165,22 @@ def open_to_read(path: Path) -> SurveyFile:
             f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=_PATIENCE, isolation_level=None
         )
         connection.execute("pragma trusted_schema = off")
-        tables = {
-            name
-            for (name,) in connection.execute("select name from sqlite_master where type = 'table'")
-            if isinstance(name, str)
-        }
-        others = connection.execute("select count(*) from sqlite_master where type in ('view', 'trigger')").fetchone()
+        found = dict(connection.execute("select name, sql from sqlite_master where sql is not null"))
         (check,) = connection.execute("pragma quick_check(1)").fetchone()
     except sqlite3.Error as error:
         raise damaged(path, str(error)) from error
-    wanted = {line.split()[5] for line in _TABLES.splitlines() if line.startswith("create table")}
-    if wanted - tables or others != (0,) or check != "ok":
+    with contextlib.closing(sqlite3.connect(":memory:")) as model:
+        model.executescript(_TABLES)
+        wanted = dict(model.execute("select name, sql from sqlite_master where sql is not null"))
+    others = sorted(str(name) for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
+    if others or check != "ok":
         connection.close()
-        reason = f"lacks {', '.join(sorted(wanted - tables))}" if wanted - tables else f"quick_check says {check!r}"
-        raise damaged(path, reason if others == (0,) else "it holds views or triggers, which no survey has")
+        raise damaged(path, f"its {', '.join(others)} is no survey's" if others else str(check))
     return SurveyFile(path, connection)
 
 
 def damaged(path: Path, reason: str) -> SurveyError:
+    reason = " ".join(reason.split())
     return SurveyError(
         "A survey file is a whole SQLite database with a survey's tables. "
         f"Received path={str(path)!r}: {reason}. Write it anew: `convlens survey NET DATA -o FILE.survey`."

@@ -92,6 +92,12 @@ class Survey:
         self.unread = dict(file.rows("select image, reason from unread"))
         self.classes = tuple(name for (name,) in file.rows("select name from classes order by class"))
         self.layers = [name for (name,) in file.rows("select layer from layers order by position")]
+        gaps = file.rows(
+            "select layer from layers where channels < 1 or channels != (select count(*) from channels "
+            "where layer = layers.layer and channel >= 0 and channel < layers.channels)"
+        )
+        if gaps or not self.layers:
+            raise ValueError(f"channels lack in {gaps[0][0]}" if gaps else "it has no layers")
 
     def channels(self, layer: str | None = None) -> list[Channel]:
         """List the channels of a layer, or of all."""
@@ -156,7 +162,9 @@ class Survey:
         for channel, label, mean in self._file.rows(
             "select channel, class, mean from class_means where layer = ?", layer
         ):
-            means[channel, label] = mean
+            if not (0 <= channel < len(means) and 0 <= label < len(self.classes)):
+                raise damaged(self._file.path, f"it has no channel {channel} or no class {label}")
+            means[channel, label] = math.nan if mean is None else mean
         return means
 
     def dead(self) -> list[Channel]:
@@ -195,11 +203,19 @@ class Survey:
 
         Returns:
             Channels, and the correlation of the two rows of means, -1..1, the highest first.
+
+        Raises:
+            SurveyError: there is no such channel, or the images are of fewer than two classes.
         """
         channels = self.channels(layer)
         self.channel(layer, channel)
         means = self.class_means(layer)
         means = means[:, ~np.isnan(means).any(0)]
+        if means.shape[1] < 2:
+            raise SurveyError(
+                "Channels are neighbours if they answer to the same classes. "
+                f"Received a survey with {means.shape[1]} classes. Survey images of two classes or more."
+            )
         centred = means - means.mean(1, keepdims=True)
         lengths = np.linalg.norm(centred, axis=1)
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -255,7 +271,7 @@ def open_survey(path: str | os.PathLike[str]) -> Survey:
                 f"{len(file.done)} batches of {meta['batch']} of {meta['images']} images. Give the same command again."
             )
         return Survey(file)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         file.close()
         if isinstance(error, SurveyError):
             raise
