@@ -1,7 +1,7 @@
 """Trace every convolutional net that torchvision and timm build, with random weights, and check what the traces say.
 
-python benchmarks/sweep.py [--nets GLOB] [--most PARAMETERS] [--processes N], in an environment with both (`make sweep`
-makes one). Each net runs in a process of its own, on the smallest image that it admits. What was found is kept in
+python benchmarks/sweep.py [--nets GLOB ...] [--processes N], in an environment with torchvision and timm, and with src
+on PYTHONPATH. Each net runs in a process of its own, on the smallest image that it admits. What was found is kept in
 .bench/sweep.jsonl, a line a net; a later call goes on with the others. The summary is written into docs/measured.md.
 """
 
@@ -125,14 +125,14 @@ def check_fields(net: nn.Module, image: torch.Tensor, *, trace: cl.Trace, draw: 
         ):
             continue
         index = tuple(draw.randrange(length) for length in recorded.shape)
-        with contextlib.suppress(cl.errors.UnsupportedError):
-            field = torch.from_numpy(trace.receptive_field(name, *index[1:], item=index[0]).mask)
-            (gradient,) = torch.autograd.grad(outputs[0][index], image, allow_unused=True)
-            depends = torch.zeros_like(field) if gradient is None else (gradient != 0).any(0)
-            if (depends & ~field).any():
-                counts["field too small"] += 1
-            else:
-                counts["field equal" if torch.equal(depends, field) else "field larger"] += 1
+        found = trace.receptive_field(name, *index[1:], item=index[0])
+        field = torch.from_numpy(found.mask)
+        (gradient,) = torch.autograd.grad(outputs[0][index], image, allow_unused=True)
+        depends = torch.zeros_like(field) if gradient is None else (gradient != 0).any(0)
+        if (depends & ~field).any():
+            counts["field too small"] += 1
+        elif found.kind == "exact":
+            counts["field equal" if torch.equal(depends, field) else "field larger"] += 1
     return counts
 
 
@@ -181,8 +181,8 @@ def in_a_process(name: str) -> dict[str, object]:
         process.join()
 
 
-def report(lines: list[dict]) -> None:
-    """Write what was found."""
+def report(lines: list[dict], *, of: int) -> None:
+    """Write what was found in some of all nets."""
     traced = [line for line in lines if "units" in line]
     failed = [line for line in lines if "error" in line]
     units, fields, lacking = Counter(), Counter(), Counter()
@@ -200,9 +200,8 @@ def report(lines: list[dict]) -> None:
             "",
             "Nets of torchvision and timm, with random weights, on the smallest image that "
             "each admits: "
-            f"{len(lines)} nets. {len(traced)} were traced, {len(failed)} could not be built or traced; of the others "
-            + (", ".join(f"{count}: {reason}" for reason, count in skipped.items()) or "there are none")
-            + ".",
+            f"{len(lines)} nets of {of:,}. {len(traced)} were traced, {len(failed)} could not be built or traced; of "
+            "the others " + (", ".join(f"{count}: {reason}" for reason, count in skipped.items()) or "none") + ".",
             "",
             "| | |",
             "| --- | --- |",
@@ -248,7 +247,7 @@ def main() -> None:
             print(json.dumps(line), file=file, flush=True)
             print(line["name"], line.get("units") or line.get("skipped") or line.get("error"), line.get("lacking", ""))
             done.append(line)
-    report(done)
+    report(done, of=len(names()))
 
 
 if __name__ == "__main__":

@@ -198,7 +198,7 @@ def test_what_is_not_there_is_refused_in_a_sentence(lenet, tmp_path):
         visualise(nn.Conv2d(3, 2, 3), "output", 0)
     with pytest.raises(InsightError, match=r"one step or more.*steps=0.*Ascent\(\) has values"):
         Ascent(steps=0)
-    with pytest.raises(InsightError, match=r"named after its format. Received path='.*a\.gif'.*a\.png"):
+    with pytest.raises(InsightError, match=r"PNG file in a folder that is there. Received path='.*a\.gif'.*a\.png"):
         visualise(lenet, "conv2", 0, ascent=Ascent(steps=1)).save(tmp_path / "a.gif")
     lenet.conv1.weight.data[0, 0, 0, 0] = float("nan")
     with pytest.raises(InsightError, match=r"finite numbers. Received value=nan of 'output'.*diagnose"):

@@ -87,6 +87,7 @@ def test_a_weights_derivative_is_a_correlation_of_the_input_with_what_came_back(
     assert (term.source, term.index) == ("d 1[2, 3, 4] / d 0", (2, 3, 4))
     assert term.weight == image[0, 1, 3 + 0 - 1, 4 + 2 - 1]
     assert "0.weight[2, 1, 0, 2]" in str(explanation)
+    assert "recorded by autograd" in str(explanation)
 
 
 def test_a_relu_that_is_off_passes_nothing_on_and_says_so():

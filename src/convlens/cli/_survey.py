@@ -60,7 +60,7 @@ def survey_command(
         lines += [f"{other}: correlation {how:.2f}" for other, how in opened.nearest(layer, int(channel))]
     if picture is not None:
         path = output or Path(f"{picture}.png")
-        opened.picture(picture, zoom=2).save(path)
+        opened.save_picture(picture, path)
         lines.append(f"Written to {path}.")
     asked = dead or any(question is not None for question in (loves, nearest, picture))
     print("\n".join(lines) if asked else opened)  # noqa: T201  # the command's answer

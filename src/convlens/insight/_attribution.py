@@ -8,9 +8,9 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from convlens.errors import InsightError
-from convlens.files import write_whole
 from convlens.insight._each_relu import off_layer
 from convlens.insight._heat_picture import draw
+from convlens.insight._png import save_png
 from convlens.insight._question import Question
 
 
@@ -94,13 +94,7 @@ class Attribution:
         Raises:
             InsightError: the name is not one of a PNG file, the folder is missing, or the input is no image.
         """
-        path = Path(path)
-        if path.suffix.lower() != ".png" or not path.parent.is_dir():
-            raise InsightError(
-                "A heat map is written to a PNG file in a folder that is there. "
-                f"Received path={str(path)!r}. A name such as {path.stem}.png in {str(Path.cwd())!r} would do."
-            )
-        write_whole(path, self._repr_png_())
+        save_png(path, self._repr_png_())
 
     def _repr_png_(self) -> bytes:
         return draw(self.heat, self.picture)

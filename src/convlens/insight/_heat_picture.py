@@ -1,12 +1,12 @@
 """Draw a signed map over an image, in the page's colours: blue below zero, orange above."""
 
-import io
-
 import torch
 from jaxtyping import Float, UInt8
 from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
+
+from convlens.insight._png import to_png
 
 _LEAST_SIDE = 256  # screen pixels of the shorter side: an image of 28 x 28 is enlarged, each pixel a square
 _FADED = 0.75  # lightness of the image's black: colours must still be told on it
@@ -59,6 +59,4 @@ def draw(heat: Float[Tensor, "row column"], picture: UInt8[Tensor, "colour row c
     zoom = max(1, -(-_LEAST_SIDE // min(heat.shape)))
     pixels = (sheet * 255).round().to(torch.uint8).permute(2, 0, 1)[None]
     pixels = F.interpolate(pixels, scale_factor=zoom, mode="nearest")[0].permute(1, 2, 0)
-    file = io.BytesIO()
-    Image.fromarray(pixels.contiguous().numpy()).save(file, format="PNG")
-    return file.getvalue()
+    return to_png(Image.fromarray(pixels.contiguous().numpy()))

@@ -6,19 +6,15 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_leaves
 
 from convlens.data import Preprocessing
 from convlens.errors import InsightError
+from convlens.insight._output_of import first_tensor, list_layers, output_of
 from convlens.insight._reachable import check_reachable
 from convlens.insight._undisturbed import undisturbed
 from convlens.tracing import to_batch
 
 Target = int | str | Sequence[int | str] | None
-
-
-class _ReachedError(BaseException):
-    """Ends a forward pass at the layer that is asked about; no `except Exception` of a net's own stops it."""
 
 
 class Question:
@@ -65,25 +61,15 @@ class Question:
 
     def _run(self, images: Tensor) -> Tensor:
         if self.layer is None:
-            return _first_tensor(self.net(images), "The net's output")
-        found: list[Tensor] = []
-
-        def keep(_module: nn.Module, _inputs: Any, output: Any) -> None:
-            # What comes next may overwrite it in place.
-            found.append(_first_tensor(output, f"The output of {self.layer!r}").clone())
-            raise _ReachedError
-
-        handle = self.net.get_submodule(self.layer).register_forward_hook(keep)
-        try:
-            self.net(images)
-        except _ReachedError:
-            return found[0]
-        finally:
-            handle.remove()
-        raise InsightError(
-            f"The target lies on the way of the forward pass. Received layer={self.layer!r}, which the pass of "
-            f"{type(self.net).__name__} does not call. Layers: {_listed(self.net)}."
-        )
+            output = self.net(images)
+            return _wanted(first_tensor(output), f"The net's output has a tensor. Received {type(output).__name__}")
+        found, calls = output_of(self.net, self.net.get_submodule(self.layer), images)
+        if not calls:
+            raise InsightError(
+                f"The target lies on the way of the forward pass. Received layer={self.layer!r}, which the pass of "
+                f"{type(self.net).__name__} does not call. Layers: {list_layers(self.net)}."
+            )
+        return _wanted(found, f"The output of a layer has a tensor. Received layer={self.layer!r}, which returns none")
 
     def _locate(self, target: Target) -> tuple[str | None, tuple[int, ...]]:
         if isinstance(target, Sequence) and not isinstance(target, str):
@@ -91,7 +77,7 @@ class Question:
             if layer not in dict(self.net.named_modules()) or not all(isinstance(at, int) for at in index):
                 raise InsightError(
                     "A unit is named by its layer, then channel and place. "
-                    f"Received target={target!r}. Layers: {_listed(self.net)}."
+                    f"Received target={target!r}. Layers: {list_layers(self.net)}."
                 )
             check_reachable(self.net, "A layer's target")
             self.layer = str(layer)
@@ -137,15 +123,10 @@ def ask(
         yield Question(net, image, target=target, preprocessing=preprocessing)
 
 
-def _first_tensor(output: Any, what: str) -> Tensor:
-    found = next((leaf for leaf in tree_leaves(output) if isinstance(leaf, Tensor)), None)
-    if found is None:
-        raise InsightError(f"{what} has a tensor. Received {type(output).__name__}. Name another layer as the target.")
-    return found
-
-
-def _listed(net: nn.Module) -> str:
-    return ", ".join(path for path, _ in net.named_modules() if path)
+def _wanted(tensor: Tensor | None, rule: str) -> Tensor:
+    if tensor is None:
+        raise InsightError(f"{rule}. Name another layer as the target.")
+    return tensor
 
 
 def _stretch(item: Tensor) -> Tensor | None:

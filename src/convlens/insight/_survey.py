@@ -20,6 +20,7 @@ from convlens.insight._survey_plan import SurveyedLayer, batch_size, choose_laye
 from convlens.insight._survey_result import Survey, open_survey
 from convlens.insight._survey_statistics import BatchStatistics
 from convlens.insight._survey_totals import Totals
+from convlens.insight._undisturbed import undisturbed
 
 _KEEP_EVERY = 2.0  # seconds between two commits, or twenty times as long as the last one took
 
@@ -68,13 +69,9 @@ def survey(
     images, classes = find_images(data, part=part)
     classes = classes or tuple(getattr(card, "classes", ()))
     device = next((tensor.device for tensor in net.parameters()), torch.device("cpu"))
-    training = [module for module in net.modules() if module.training]
-    net.eval()
-    try:
-        blank = torch.zeros(1, *preprocessing.image_shape, device=device)
-        with torch.no_grad():
-            chosen = choose_layers(net, blank, layers)
-        path = Path(file)
+    path = Path(file)
+    with undisturbed(net), torch.no_grad():
+        chosen = choose_layers(net, torch.zeros(1, *preprocessing.image_shape, device=device), layers)
         kept = create(path)
         try:
             size = batch_size(chosen)
@@ -87,9 +84,6 @@ def survey(
             kept.fold_log()
         finally:
             kept.close()
-    finally:
-        for module in training:
-            module.training = True
     return open_survey(path)
 
 

@@ -14,6 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from convlens.errors import SurveyError
+from convlens.insight._png import save_png, to_png
 from convlens.insight._survey_file import FORMAT, SurveyFile, damaged, open_to_read
 from convlens.insight._survey_patches import from_sprite
 
@@ -236,6 +237,20 @@ class Survey:
                     sheet[:, at * side : at * side + height, place * side : place * side + width] = patch.pixels
         picture = Image.fromarray(sheet.permute(1, 2, 0).contiguous().numpy())
         return picture.resize((picture.width * zoom, picture.height * zoom), Image.Resampling.NEAREST)
+
+    def save_picture(self, layer: str, path: str | os.PathLike[str], *, zoom: int = 2) -> None:
+        """Write the top patches of a layer as a PNG file: a row a channel.
+
+        Args:
+            layer: one of `layers`.
+            path: the file, whose folder exists.
+            zoom: screen pixels a pixel.
+
+        Raises:
+            SurveyError: there is no such layer.
+            InsightError: the name is not one of a PNG file, or the folder is missing.
+        """
+        save_png(os.fspath(path), to_png(self.picture(layer, zoom=zoom)))
 
     def _known(self, layer: str) -> str:
         if layer not in self.layers:

@@ -1,6 +1,5 @@
 """What a visualisation is: pictures, what they do to the net, and how they were found."""
 
-import io
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from convlens.errors import InsightError
-from convlens.files import write_whole
+from convlens.insight._png import save_png, to_png
 
 _LEAST_SIDE = 128  # screen pixels of a picture in a file: pictures of 28 x 28 are enlarged, each pixel a square
 _GAP = 2  # screen pixels between pictures
@@ -113,15 +112,7 @@ class Visualisation:
         Raises:
             InsightError: the name is not one of a PNG file, or the folder is missing.
         """
-        path = Path(path)
-        if path.suffix.lower() != ".png" or not path.parent.is_dir():
-            raise InsightError(
-                "Pictures are written to a file in a folder that is there, named after its format. "
-                f"Received path={str(path)!r}. A name such as {path.stem}.png in {str(Path.cwd())!r} would do."
-            )
-        write_whole(path, self._repr_png_())
+        save_png(path, self._repr_png_())
 
     def _repr_png_(self) -> bytes:
-        file = io.BytesIO()
-        Image.fromarray(self.grid.numpy()).save(file, format="PNG")
-        return file.getvalue()
+        return to_png(Image.fromarray(self.grid.numpy()))

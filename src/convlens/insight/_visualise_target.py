@@ -1,20 +1,15 @@
 """What an ascent makes large: a channel's mean, one unit, or a score, read off a net's forward pass."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.utils._pytree import tree_leaves
 
 from convlens.errors import InsightError
+from convlens.insight._output_of import list_layers, output_of
 
 OUTPUT = "output"  # what the net returns, as a layer
-
-
-class _ReachedError(BaseException):
-    """Ends a forward pass at the layer that is looked at; no `except Exception` of a net's own stops it."""
 
 
 class Target:
@@ -52,31 +47,14 @@ class Target:
         return value.flatten(1).mean(1).float() if value.ndim > 1 else value.float(), maps.float()
 
     def _activation(self, images: Tensor) -> Tensor:
-        found: list[Tensor] = []
-        visits = 0
-
-        def keep(_module: nn.Module, _inputs: Any, output: Any) -> None:
-            nonlocal visits
-            visits += 1
-            if visits == self._visit:
-                # An operator in place, such as a ReLU behind a convolution, would overwrite it.
-                found.extend(leaf.clone() for leaf in tree_leaves(output)[:1] if isinstance(leaf, Tensor))
-                raise _ReachedError
-
-        handle = self._module.register_forward_hook(keep)
-        try:
-            self._net(images)
-        except _ReachedError:
-            pass
-        finally:
-            handle.remove()
-        if not found:
+        found, calls = output_of(self._net, self._module, images, call=self._visit)
+        if found is None:
             raise InsightError(
                 f"A layer that is looked at makes a tensor in the forward pass. Received layer={self.layer!r}, of "
-                f"which the pass of {type(self._net).__name__} makes {visits} calls and no such tensor. Others: "
+                f"which the pass of {type(self._net).__name__} makes {calls} calls and no such tensor. Others: "
                 f"{_listed(self._net)}."
             )
-        return found[0]
+        return found
 
     def _check(self, activation: Tensor) -> None:
         shape = tuple(activation.shape[1:])
@@ -106,7 +84,7 @@ def _find(net: nn.Module, layer: str) -> tuple[nn.Module, int]:
 
 
 def _listed(net: nn.Module) -> str:
-    return ", ".join([*(path for path, _ in net.named_modules() if path), OUTPUT])
+    return ", ".join(filter(None, [list_layers(net), OUTPUT]))
 
 
 def _numbered(net: nn.Module, layer: str, index: Sequence[int | str]) -> tuple[int, ...]:

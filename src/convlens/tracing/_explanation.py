@@ -110,6 +110,11 @@ class Explanation(Printable):
         return str(form.__struct_config__.tag).replace("_", " ")
 
     @property
+    def recorded_by(self) -> str:
+        """Who computed the recorded value."""
+        return "the net"
+
+    @property
     def unit(self) -> str:
         """The unit's name, such as conv2[3, 5, 7]."""
         return name_unit(self.call.name, self.index)

@@ -132,6 +132,15 @@ class Gradients:
         )
 
 
+class Derivative(Explanation):
+    """A derivative as the sum that it is."""
+
+    @property
+    def recorded_by(self) -> str:
+        """Who computed the recorded value."""
+        return "autograd"
+
+
 def propagate(calls: Sequence[Call], numbers: Mapping[str, Tensor], *, seed: dict[str, Tensor]) -> dict[str, Tensor]:
     """Carry derivatives back through calls.
 
@@ -192,7 +201,7 @@ def _explain(gradients: Gradients, key: str, place: Index) -> Explanation:
         products = values
     roundings = 1 + sum(part.roundings for part in parts)
     magnitude = sum(part.magnitude for part in parts)
-    return Explanation(
+    return Derivative(
         call=Call(f"d {gradients.of} / d {key.split('/', 1)[1]}", "", "derivative", key, form=None, reason=None),
         index=place if key.startswith("weight/") else place[1:],
         reads=[part.reads for part in parts],
@@ -212,7 +221,7 @@ def _first_part(gradients: Gradients, key: str, *, place: Index) -> _Part:
     if gradients.label is None:
         values, roundings = [float(gradients.tensors[key][place])], 0
     else:
-        scores = gradients.numbers[key][place[0]].double()
+        scores = widened(gradients.numbers[key][place[0]])
         probability = float(scores.softmax(0)[place[1]])
         is_there = bool((gradients.tensors[key][place[0]] != 0).any())
         values = [probability * is_there, -1.0 * is_there] if place[1] == gradients.label else [probability * is_there]
@@ -227,7 +236,7 @@ def _read_by(call: Call) -> tuple[str, ...]:
 
 
 def _part(gradients: Gradients, call: Call, *, key: str, place: Index) -> _Part:
-    form, upstream = call.form, gradients.tensors[call.output]
+    form, upstream = call.form, gradients.tensors[call.output].cpu()
     assert form is not None
     wide = {each: widened(gradients.numbers[each]) for each in _read_by(call)}
     direction = torch.zeros_like(wide[key])

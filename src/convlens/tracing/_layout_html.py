@@ -41,7 +41,7 @@ def _table(statement: Statement) -> str:
     rows = [_row(line.role, line.label, working=line.working, number=line.number) for line in statement.lines]
     check = [
         _row("total", "total", working=statement.working, number=statement.total, style=_RULED),
-        _row("recorded", "recorded by the net", number=statement.recorded),
+        _row("recorded", f"recorded by {statement.recorded_by}", number=statement.recorded),
         _row("difference", "difference", number=statement.difference),
         _row("tolerance", f"tolerance: it {statement.verdict}", number=statement.tolerance),
     ]

@@ -33,7 +33,7 @@ def _lines(statement: Statement) -> list[str]:
     ]
     rows += [
         (_label("total", statement.working), statement.total),
-        ("recorded by the net", statement.recorded),
+        (f"recorded by {statement.recorded_by}", statement.recorded),
         ("difference", statement.difference),
     ]
     width = max(len(label) for label, _ in rows)

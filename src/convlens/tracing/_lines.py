@@ -39,6 +39,7 @@ def state(explanation: Explanation, *, most: int | None) -> Statement:
         working=_working_of_total(explanation, printed),
         total=printed.total,
         recorded=printed.recorded,
+        recorded_by=explanation.recorded_by,
         difference=printed.difference,
         tolerance=printed.tolerance,
         closes=explanation.closes,

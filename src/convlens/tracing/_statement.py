@@ -44,7 +44,7 @@ class Statement(NamedTuple):
         lines: what stands above the check.
         working: how the total comes about, where that is neither a sum nor a function of the terms.
         total: the form's value.
-        recorded: what the net computed.
+        recorded: what was computed besides, and `recorded_by` whom: the net, or autograd.
         difference: total minus recorded.
         tolerance: how far they may lie apart by rounding alone.
         closes: whether they lie that close.
@@ -58,6 +58,7 @@ class Statement(NamedTuple):
     working: Working | None
     total: str
     recorded: str
+    recorded_by: str
     difference: str
     tolerance: str
     closes: bool

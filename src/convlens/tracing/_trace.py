@@ -243,7 +243,9 @@ class Trace:
             )
         with torch.enable_grad():
             varied = scores.detach().requires_grad_()
-            loss = torch.nn.functional.cross_entropy(varied[item : item + 1], torch.tensor([label]))
+            loss = torch.nn.functional.cross_entropy(
+                varied[item : item + 1], torch.tensor([label], device=scores.device)
+            )
         (seed,) = torch.autograd.grad(loss, varied)
         return self._gradients("loss", float(loss.detach()), seed={key: seed}, label=label)
 
